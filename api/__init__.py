@@ -1,0 +1,1 @@
+"""The marts over HTTP. Reads only."""

@@ -1,0 +1,1 @@
+"""S3 objects to the staging schema. Interprets nothing."""

@@ -1,0 +1,145 @@
+"""Connections to Postgres, for all parts of the house."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from warehouse.errors import AlreadyRunning, UserError
+
+MINIMUM_VERSION = 160000
+"""PostgreSQL 16: the marts need pg_input_is_valid."""
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def libpq_url(url: str) -> str:
+    """Return the URL as libpq reads it, whatever driver SQLAlchemy's spelling names.
+
+    `postgres://`, `postgresql+asyncpg://` and `postgresql+psycopg://` are accepted.
+    Raises UserError for anything that is no Postgres URL, without showing it.
+    """
+    match = re.fullmatch(r"postgres(?:ql)?(?:\+\w+)?://(.*)", url.strip(), re.DOTALL)
+    if match:
+        normalised = f"postgresql://{match[1]}"
+        try:
+            conninfo_to_dict(normalised)
+        except psycopg.ProgrammingError:
+            match = None
+    if not match:
+        raise UserError(
+            "DATABASE_URL is not a Postgres URL. "
+            "It looks like postgresql://user:password@host:5432/database; "
+            "a character like @ or / in the password is written as %40 or %2F."
+        )
+    return normalised
+
+
+def connection_parameters(url: str) -> dict[str, str]:
+    """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …"""
+    parts = conninfo_to_dict(libpq_url(url))
+    return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def where(url: str) -> str:
+    """Return the place that the URL names, without user or password, for messages."""
+    parts = connection_parameters(url)
+    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"{parts.get('dbname', 'the default database')} at {host}{port}"
+
+
+def connect(url: str, *, autocommit: bool = True) -> Connection:
+    """Return a new connection in UTC.
+
+    Raises UserError when the server cannot be reached or is older than PostgreSQL 16.
+    """
+    parameters = {"application_name": "twap_warehouse", "connect_timeout": "10"}
+    parameters |= connection_parameters(url)
+    try:
+        connection = psycopg.connect(autocommit=autocommit, **parameters)  # type: ignore[arg-type]  # libpq's own parameters are strings
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"Postgres cannot be reached ({where(url)}): {reason}. "
+            "Check DATABASE_URL and that the server runs."
+        ) from None
+    if connection.info.server_version < MINIMUM_VERSION:
+        connection.close()
+        raise UserError(
+            f"Postgres is too old ({where(url)} is version "
+            f"{connection.info.server_version // 10000}): 16 or newer is needed."
+        )
+    connection.execute("set time zone 'UTC'")
+    return connection
+
+
+class RunLock:
+    """The lock that lets one run at a time work on a database.
+
+    A session advisory lock on a connection of its own: Postgres frees it when the
+    process dies, however it dies.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self) -> None:
+        """Return when the lock is still ours.
+
+        Raises UserError when its connection broke, since another run may work by now.
+        """
+        try:
+            self._connection.execute("select 1")
+        except psycopg.OperationalError:
+            raise UserError(
+                "The connection that holds the run's lock broke, so another run may have "
+                "begun: this one stops. What it landed is kept; run it again."
+            ) from None
+
+
+@contextmanager
+def run_lock(url: str) -> Iterator[RunLock]:
+    """Hold the lock of the database for the length of the block.
+
+    Raises AlreadyRunning when another run holds it.
+    """
+    with connect(url) as connection:
+        row = connection.execute(
+            "select pg_try_advisory_lock(hashtext('twap_warehouse run'))"
+        ).fetchone()
+        if row != (True,):
+            raise AlreadyRunning(
+                f"Another run works on this database ({where(url)}). "
+                "Nothing was done; try again when it has ended."
+            )
+        yield RunLock(connection)
+
+
+def libpq_environment(url: str) -> dict[str, str]:
+    """Return the URL as the PG… variables that libpq's tools read (psql, psycopg2).
+
+    Parameters without a variable of their own are left out, see "Environment
+    Variables" in libpq's documentation.
+    """
+    variables = {
+        option.envvar.decode(): option.keyword.decode()
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+    parts = connection_parameters(url)
+    return {
+        variable: parts[keyword]
+        for variable, keyword in variables.items()
+        if keyword in parts
+    }
+
+
+def environment_without_libpq() -> dict[str, str]:
+    """Return this process's environment less the PG… variables: the URL alone decides."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith("PG")
+    }
