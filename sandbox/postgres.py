@@ -1,0 +1,285 @@
+"""An embedded Postgres on loopback, for people and tests without one.
+
+`start` makes it if need be, `stop` ends it, `remove` forgets it. The server outlives
+the process that started it. A folder holds one server: its password, its port, the lock
+of those who start it, and its data. Root's data lies in /var/tmp, since PostgreSQL
+refuses to run as root, and nobody else may enter root's folders.
+"""
+
+import os
+import re
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+
+from sandbox.binaries import Runner, binary, runner
+from sandbox.place import (
+    USER,
+    Place,
+    Server,
+    bury,
+    kill_leftovers,
+    live_process,
+    locate,
+    locked,
+    running_server,
+)
+from warehouse import LOCAL_DIR
+from warehouse.errors import UserError
+
+__all__ = [
+    "DEFAULT_FOLDER",
+    "Server",
+    "binary",
+    "remove",
+    "start",
+    "status",
+    "stop",
+    "temporary",
+]
+
+DEFAULT_FOLDER = LOCAL_DIR / "postgres"
+"""Where the server lives that an unset DATABASE_URL means."""
+
+PATIENCE = 120
+"""Seconds that a server may take to start, to recover, or to stop."""
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "work_mem": "32MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+}
+"""What fits a laptop with two cores and 4 GB."""
+
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""For tests: quicker, and lost when the machine (not only the server) crashes."""
+
+
+def start(folder: Path = DEFAULT_FOLDER, *, durable: bool = True) -> Server:
+    """Return the folder's server, making and starting it where needed.
+
+    Costs a few milliseconds when it runs already; its settings then stay as they are.
+    Raises UserError, with the server's own words, when it cannot be started.
+    """
+    place = locate(folder)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with locked(place.folder):
+        running = running_server(place)
+        if running and _answers(running):
+            return running
+        programs = runner()
+        _make(place, programs, durable=durable)
+        return _start(place, programs, durable=durable)
+
+
+def status(folder: Path = DEFAULT_FOLDER) -> Server | None:
+    """Return the folder's server when it runs and is ready, else None."""
+    return running_server(locate(folder))
+
+
+def stop(folder: Path = DEFAULT_FOLDER) -> None:
+    """End the folder's server, if it runs; its data stays."""
+    place = locate(folder)
+    if not place.folder.is_dir():
+        return
+    with locked(place.folder):
+        if live_process(place):
+            try:
+                _pg_ctl(place, runner(), "stop", "--mode=fast")
+            except subprocess.CalledProcessError as error:
+                # One that was killed meanwhile has stopped too.
+                if live_process(place):
+                    reason = _last_words(error.stdout)
+                    raise UserError(
+                        f"The sandbox's Postgres does not stop: {reason} "
+                        f"Its log is {place.log}."
+                    ) from None
+        shutil.rmtree(place.sockets, ignore_errors=True)
+
+
+def remove(folder: Path = DEFAULT_FOLDER) -> None:
+    """End the folder's server and delete all that belongs to it, and nothing else."""
+    place = locate(folder)
+    stop(folder)
+    kill_leftovers(place.data)
+    for name in ("data", "data.unfinished", "sockets"):
+        shutil.rmtree(place.home / name, ignore_errors=True)
+    place.log.unlink(missing_ok=True)
+    for name in ("password", "port", "lock"):
+        (place.folder / name).unlink(missing_ok=True)
+    for emptied in {place.home, place.folder}:
+        with suppress(OSError):
+            emptied.rmdir()
+
+
+@contextmanager
+def temporary(*, durable: bool = False) -> Iterator[Server]:
+    """Give a new server for the length of the block, and nothing of it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="twap-sandbox-") as parent:
+        folder = Path(parent) / "postgres"
+        try:
+            yield start(folder, durable=durable)
+        finally:
+            remove(folder)
+
+
+def _make(place: Place, programs: Runner, *, durable: bool) -> None:
+    if place.data.is_dir() and place.password.is_file():
+        return
+    # Data without its password is what an earlier folder of this path left behind.
+    kill_leftovers(place.data)
+    unfinished = place.home / "data.unfinished"
+    for old in (place.data, unfinished):
+        shutil.rmtree(old, ignore_errors=True)
+    place.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    programs.give(place.home)
+    password = secrets.token_hex(16)
+    password_file = place.home / "password.initdb"
+    _write_secret(password_file, password)
+    programs.give(password_file)
+    try:
+        programs.run(
+            "initdb",
+            f"--pgdata={unfinished.name}",
+            f"--username={USER}",
+            f"--pwfile={password_file.name}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            # The same order of text on every machine.
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+            *(f"--set={name}={value}" for name, value in SETTINGS.items()),
+            *([] if durable else ["--no-sync"]),
+            cwd=place.home,
+        )
+    except subprocess.CalledProcessError as error:
+        reason = _last_words(error.stdout)
+        raise UserError(
+            f"Postgres cannot make its data in {place.home}: {reason} "
+            "Mend that, or point DATABASE_URL at a Postgres."
+        ) from None
+    finally:
+        password_file.unlink()
+    _write_secret(place.password, password)
+    unfinished.rename(place.data)
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(secret)
+
+
+def _start(place: Place, programs: Runner, *, durable: bool) -> Server:
+    reason = "it does not answer."
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        running = running_server(place)
+        if running and _answers(running):
+            return running
+        if live_process(place):
+            # Whoever started it was killed while it waited, or it is about to die.
+            time.sleep(0.05)
+            continue
+        try:
+            _start_once(place, programs, durable=durable)
+        except subprocess.CalledProcessError as error:
+            reason = _last_words(error.stdout)
+            if "already in use" not in reason and "still in use" not in reason:
+                break
+            # Another took the port meanwhile, or a killed server's last process has yet
+            # to let go of its memory.
+            place.port.unlink(missing_ok=True)
+            time.sleep(0.5)
+    raise UserError(
+        f"The sandbox's Postgres does not start: {reason} Its log is {place.log}. "
+        "`make clean` removes it with its data; or point DATABASE_URL at a Postgres."
+    )
+
+
+def _start_once(place: Place, programs: Runner, *, durable: bool) -> None:
+    bury(place)
+    place.sockets.mkdir(mode=0o700)
+    programs.give(place.sockets)
+    port = _free_port(place)
+    options = {"port": str(port), "unix_socket_directories": str(place.sockets)}
+    options |= {} if durable else NOT_DURABLE
+    settings = shlex.join(f"-c{name}={value}" for name, value in options.items())
+    log_size = place.log.stat().st_size if place.log.exists() else 0
+    try:
+        _pg_ctl(
+            place, programs, "start", f"--log={place.log.name}", f"--options={settings}"
+        )
+    except subprocess.CalledProcessError as error:
+        error.stdout = _text_after(place.log, log_size) or error.stdout
+        raise
+    place.port.write_text(str(port))
+
+
+def _answers(server: Server) -> bool:
+    try:
+        psycopg.connect(server.url, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        # A server without a free connection is well.
+        return "too many clients" in str(error)
+    return True
+
+
+def _free_port(place: Place) -> int:
+    """Return the port that the server had last time, or another if that is taken."""
+    remembered = place.port.read_text() if place.port.exists() else "0"
+    for port in (int(remembered), 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise UserError("No port is free on 127.0.0.1: end some servers, then try again.")
+
+
+def _pg_ctl(place: Place, programs: Runner, *arguments: str) -> None:
+    # By relative paths: pg_ctl hands them to a shell.
+    programs.run(
+        "pg_ctl",
+        *arguments,
+        f"--pgdata={place.data.name}",
+        "--wait",
+        f"--timeout={PATIENCE}",
+        cwd=place.home,
+    )
+
+
+def _text_after(path: Path, offset: int) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read().decode(errors="replace")
+
+
+def _last_words(output: str) -> str:
+    """Return what a program said about its failure, in one line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [
+        line for line in lines if re.search("fatal|error|hint|panic", line, re.I)
+    ]
+    return " ".join((telling or lines)[-3:])
