@@ -1,0 +1,41 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        unique_key='s3_object_key',
+        on_schema_change='fail',
+    )
+}}
+
+with good_observations as (
+    select
+        objects.object_key as s3_object_key,
+        objects.etag as s3_etag,
+        objects.last_modified,
+        loads.completed_at,
+        -- Load ids are seconds since 1970 with a fraction, so "C" is the order of time.
+        row(objects.load_id collate "C", objects.attempt) as observed
+    from {{ ref('stg_s3_objects') }} as objects
+    inner join {{ ref('int_loads') }} as loads on objects.load_id = loads.load_id
+    where objects.outcome in ('landed', 'known')
+),
+
+touched_observations as (
+    select
+        *,
+        lead(completed_at) over newer_ones as followed_at,
+        lead(s3_object_key) over newer_ones is null as is_newest
+    from good_observations
+    where {{ is_touched('s3_object_key') }}
+    window newer_ones as (partition by s3_object_key order by observed)
+)
+
+select
+    s3_object_key,
+    s3_etag,
+    bool_or(is_newest) as is_shown,
+    -- The same version may be published again with another time: the newest holds.
+    (array_agg(last_modified order by observed desc))[1] as last_modified,
+    max(greatest(completed_at, followed_at)) as touched_at
+from touched_observations
+group by s3_object_key, s3_etag

@@ -1,0 +1,103 @@
+{{
+    config(
+        unique_key='twap_id',
+        meta={
+            'indexes': {
+                'idx_twap_status_wallet_ts': '(wallet, ts desc, twap_id collate "C" desc)',
+                'idx_twap_status_twap_id': '(twap_id)',
+            },
+        },
+    )
+}}
+
+with landed_rows as (
+    select *
+    from {{ ref('int_landed_rows') }}
+    where
+        is_shown
+        and reason is null
+        and {{ is_touched('twap_id') }}
+),
+
+-- The newest object version first. What is left after the row number is one row that a
+-- kill made dlt land twice: such rows are neighbours, and the first that landed leads.
+copies as (
+    select
+        *,
+        row_number() over newest_first as place,
+        row(s3_object_key, row_number)
+        is distinct from lag(row(s3_object_key, row_number)) over newest_first
+            as is_new_address
+    from landed_rows
+    window
+        newest_first as (
+            partition by twap_id, wallet, ts, status
+            order by
+                last_modified desc,
+                size_executed desc nulls last,
+                s3_object_key collate "C" desc,
+                row_number desc,
+                landed_at asc
+        )
+),
+
+counted as (
+    select
+        *,
+        count(*) filter (where is_new_address)
+            over (partition by twap_id, wallet, ts, status)::integer as copies
+    from copies
+),
+
+events as (
+    select
+        *,
+        lead(ts) over (
+            partition by twap_id, wallet
+            order by
+                ts,
+                {{ place_in_a_life('is_terminal') }},
+                size_executed nulls first,
+                status collate "C"
+        ) as valid_to
+    from counted
+    where place = 1
+)
+
+select
+    -- ids
+    twap_id,
+    wallet,
+
+    -- times
+    ts,
+    order_ts,
+    valid_to,
+
+    -- text
+    asset,
+    side,
+    status,
+    status_error,
+
+    -- numbers
+    size_requested,
+    size_executed,
+    notional_executed,
+    duration_minutes,
+
+    -- booleans
+    is_terminal,
+    reduce_only,
+    randomize,
+
+    -- lineage
+    s3_object_key,
+    s3_etag,
+    row_number,
+    copies,
+    raw_payload,
+    landed_at as inserted_at
+from events
+-- Rows of a wallet lie together on disk.
+order by wallet, ts, twap_id
