@@ -1,0 +1,60 @@
+"""What tests let the S3 endpoint do wrong.
+
+A fault takes a request and a function that answers it honestly, and returns what the
+client gets: it may call that function late, change its answer, or not call it at all.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Request, Response
+
+Fault = Callable[[Request, Callable[[], Response]], Response]
+
+
+@dataclass
+class Rule:
+    """A fault and the requests that it takes."""
+
+    fault: Fault
+    method: str | None
+    key: str | None
+    times: int | None
+
+    def takes(self, method: str, key: str) -> bool:
+        """Say whether this request is to fail, and count it if so."""
+        if self.method not in (None, method) or self.key not in (None, key):
+            return False
+        if self.times is None:
+            return True
+        self.times -= 1
+        return self.times >= 0
+
+
+def error(status: int, code: str, message: str) -> Response:
+    """Return an error as S3 words it."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    )
+    # Closing, since what the client sends with its request stays unread.
+    return Response(
+        body, status, {"Connection": "close"}, content_type="application/xml"
+    )
+
+
+def answer(status: int, code: str, message: str = "Injected by a test") -> Fault:
+    """Answer an error instead: 503 SlowDown, 500 InternalError, 404 NoSuchKey, …"""
+    return lambda _request, _honest: error(status, code, message)
+
+
+def delay(seconds: float) -> Fault:
+    """Answer honestly, but late."""
+
+    def late(_request: Request, honest: Callable[[], Response]) -> Response:
+        time.sleep(seconds)
+        return honest()
+
+    return late
