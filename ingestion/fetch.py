@@ -1,0 +1,55 @@
+"""Many objects read at once, in order, within a bound on memory."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ingestion.objects import ObjectFailed, S3Object
+
+THREADS = 16
+MAX_BYTES_AHEAD = 128 * 1024 * 1024
+MAX_OBJECTS_AHEAD = 8 * THREADS
+
+Body = bytes | ObjectFailed
+Read = Callable[[S3Object], bytes]
+
+
+def read_ahead(
+    objects: Iterable[S3Object],
+    read: Read,
+    *,
+    threads: int = THREADS,
+    max_bytes: int = MAX_BYTES_AHEAD,
+    max_objects: int = MAX_OBJECTS_AHEAD,
+) -> Iterator[tuple[S3Object, Body]]:
+    """Yield each object, in the given order, with its body or why it has none.
+
+    No more than `max_objects` and `max_bytes` are held beside the one being yielded,
+    except that one object alone may be larger. All other exceptions of `read` are
+    raised at that object's turn.
+    """
+    waiting: deque[tuple[S3Object, Future[Body]]] = deque()
+    ahead = 0
+    with ThreadPoolExecutor(threads, thread_name_prefix="fetch") as pool:
+        try:
+            for wanted in objects:
+                while waiting and (
+                    len(waiting) >= max_objects or ahead + wanted.size > max_bytes
+                ):
+                    done, body = waiting.popleft()
+                    ahead -= done.size
+                    yield done, body.result()
+                waiting.append((wanted, pool.submit(_attempt, read, wanted)))
+                ahead += wanted.size
+            while waiting:
+                done, body = waiting.popleft()
+                yield done, body.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _attempt(read: Read, wanted: S3Object) -> Body:
+    try:
+        return read(wanted)
+    except ObjectFailed as failure:
+        return failure

@@ -1,0 +1,177 @@
+"""Load packages on their way into Postgres, by dlt."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager
+import dlt
+import psycopg2  # type: ignore[import-untyped]  # dlt's own, ships no types
+import pyarrow as pa
+import structlog
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from ingestion.attempts import landed_in
+from ingestion.objects import S3Object
+from ingestion.package import LEDGER_TABLE
+from warehouse.errors import UserError
+
+LOAD_WORKERS = 2
+
+# What another attempt can mend: connections, resources, locks, operators (SQLSTATE).
+_PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
+# What the user can mend: the login, its rights, a read-only server.
+_USER_CLASSES = ("25", "28", "3D", "42501")
+
+log = structlog.get_logger("ingestion.loader")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A package that Postgres will never take, and the objects whose rows it held."""
+
+    load_id: str
+    objects: list[S3Object]
+    reason: str
+
+
+class Loader:
+    """One run's use of the pipeline; `guard` is called before each step that writes."""
+
+    def __init__(
+        self, pipeline: dlt.Pipeline, guard: Callable[[], None], where: str
+    ) -> None:
+        self._pipeline = pipeline
+        self._guard = guard
+        self._where = where
+
+    def finish_pending(self) -> list[str | Refused]:
+        """Load what a broken run left; return the load ids, and what was refused.
+
+        Afterwards the working folder is as good as new: what dlt must remember lies in
+        the database.
+        """
+        self._step(self._pipeline.sync_destination)
+        finished: list[str | Refused] = []
+        if self._pipeline.has_pending_data:
+            log.info("pending_load_found")
+            self._step(self._pipeline.normalize)
+            finished = [self._load(load_id) for load_id in self._normalized()]
+        self._pipeline.drop()
+        self._step(self._pipeline.sync_destination)
+        return finished
+
+    def prepare(self, tables: Iterator[tuple[str, pa.Table]]) -> list[str]:
+        """Write the tables as load packages on disk; return their load ids.
+
+        None when there are no tables.
+        """
+        # dlt would wrap what goes wrong before the first.
+        first = next(tables, None)
+        if first is None:
+            return []
+        resource = dlt.resource(
+            _items(itertools.chain([first], tables)),
+            name="objects",
+            max_table_nesting=0,
+        )
+        self._step(
+            lambda: self._pipeline.extract(
+                dlt.source(lambda: resource, name=self._pipeline.dataset_name)(),
+                loader_file_format="parquet",
+                workers=1,
+            )
+        )
+        self._step(self._pipeline.normalize)
+        return self._normalized()
+
+    def load(self, load_ids: list[str]) -> list[str | Refused]:
+        """Load these packages; return each one's id, or why it was refused for good."""
+        return [self._load(load_id) for load_id in load_ids]
+
+    def _load(self, load_id: str) -> str | Refused:
+        self._guard()
+        objects = self._objects(load_id)
+        try:
+            self._pipeline.load(workers=LOAD_WORKERS)
+        except PipelineStepFailed as error:
+            _raise_interrupt(error)
+            reason = _reason(error)
+            if _may_pass(error):
+                raise UserError(
+                    f"Postgres did not take the rows ({self._where}): {reason}. "
+                    "They are kept: mend that and run again."
+                ) from error
+            self._guard()
+            self._pipeline.abort_packages(load_id)
+            log.warning("load_refused", load_id=load_id, reason=reason)
+            return Refused(load_id, objects, reason)
+        return load_id
+
+    def _normalized(self) -> list[str]:
+        return sorted(self._pipeline.list_normalized_load_packages(), key=float)
+
+    def _objects(self, load_id: str) -> list[S3Object]:
+        jobs = self._pipeline.get_load_package_info(load_id).jobs
+        return [
+            landed
+            for job in itertools.chain.from_iterable(jobs.values())
+            if job.job_file_info.table_name == LEDGER_TABLE
+            and job.job_file_info.file_format == "parquet"
+            for landed in landed_in(Path(job.file_path))
+        ]
+
+    def _step(self, step: Callable[[], Any]) -> None:
+        try:
+            step()
+        except PipelineStepFailed as error:
+            _raise_interrupt(error)
+            raise UserError(
+                f"dlt's step `{error.step}` failed ({self._where}): {_reason(error)}. "
+                "Run again; what has landed is kept."
+            ) from error
+
+
+def _items(tables: Iterator[tuple[str, pa.Table]]) -> Iterator[Any]:
+    for name, table in tables:
+        hints = dlt.mark.make_hints(table_name=name, write_disposition="append")
+        yield dlt.mark.with_hints(table, hints, create_table_variant=True)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _raise_interrupt(error: PipelineStepFailed) -> None:
+    """Raise what is no failure of the step, but was wrapped as one."""
+    for cause in _causes(error):
+        if isinstance(cause, KeyboardInterrupt | UserError):
+            raise cause
+
+
+def _sqlstate(error: PipelineStepFailed) -> str | None:
+    for cause in _causes(error):
+        if isinstance(cause, psycopg2.Error) and cause.pgcode:
+            return str(cause.pgcode)
+        if isinstance(cause, adbc_driver_manager.Error) and cause.sqlstate:
+            return cause.sqlstate
+    return None
+
+
+def _may_pass(error: PipelineStepFailed) -> bool:
+    state = _sqlstate(error)
+    if state is None:
+        return any(
+            isinstance(cause, psycopg2.OperationalError) for cause in _causes(error)
+        )
+    return state.startswith((*_PASSING_CLASSES, *_USER_CLASSES))
+
+
+def _reason(error: PipelineStepFailed) -> str:
+    *_, root = _causes(error)
+    return " ".join(str(root).split())[:500]

@@ -1,0 +1,135 @@
+"""The bucket: how to reach it, what it lists, and the bytes of an object."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from ingestion.objects import ObjectFailed, S3Object
+from ingestion.s3_errors import (
+    ConnectionFailed,
+    listing_error,
+    object_failure,
+    raise_user_error_if_hopeless,
+)
+from warehouse.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ATTEMPTS = 3
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class S3Source:
+    """Where the objects lie. `request_payer` is `requester`, or empty: no header."""
+
+    bucket: str
+    prefix: str
+    region: str
+    request_payer: Literal["requester", ""] = "requester"
+    endpoint_url: str | None = None
+
+    def __str__(self) -> str:
+        endpoint = f" at {self.endpoint_url}" if self.endpoint_url else ""
+        return f"s3://{self.bucket}/{self.prefix}{endpoint}"
+
+
+class Bucket:
+    """The objects of one source, through a client that many threads may use."""
+
+    def __init__(self, source: S3Source, *, threads: int) -> None:
+        self._source = source
+        self.requests = 0
+        """LIST requests sent."""
+        try:
+            self._client = _client(source, threads)
+        except (BotoCoreError, ValueError) as error:
+            raise UserError(
+                f"No connection to {source}: {error}. "
+                "Check AWS_REGION and AWS_ENDPOINT_URL."
+            ) from None
+
+    def list(self, *, only: str | None = None) -> Iterator[S3Object]:
+        """Yield all objects under the prefix, or the one of the key `only`.
+
+        Raises UserError when the bucket cannot be listed.
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._source.bucket,
+            Prefix=self._source.prefix if only is None else only,
+            **self._payer(),
+        )
+        try:
+            for page in pages:
+                self.requests += 1
+                for item in page.get("Contents", []):
+                    if only is None or item["Key"] == only:
+                        yield S3Object(
+                            key=item["Key"],
+                            etag=item["ETag"].strip('"'),
+                            size=item["Size"],
+                            last_modified=item["LastModified"].astimezone(UTC),
+                        )
+        except (BotoCoreError, ClientError) as error:
+            raise_user_error_if_hopeless(error, str(self._source))
+            raise listing_error(error, str(self._source)) from None
+
+    def read(self, wanted: S3Object) -> bytes:
+        """Return the body of exactly the version that was listed.
+
+        Raises ObjectFailed when this object cannot be had, ConnectionFailed when
+        perhaps none can, UserError when certainly none can.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                response = self._client.get_object(
+                    Bucket=self._source.bucket,
+                    Key=wanted.key,
+                    IfMatch=f'"{wanted.etag}"',
+                    **self._payer(),
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise_user_error_if_hopeless(error, str(self._source))
+                raise object_failure(error) from error
+            try:
+                body = response["Body"].read()
+            # The client tries again only until the body begins.
+            except (BotoCoreError, HTTPClientError, OSError) as error:
+                if attempt == _ATTEMPTS:
+                    raise ConnectionFailed(
+                        f"the connection broke while it was read ({_ATTEMPTS} attempts)"
+                    ) from error
+                continue
+            if len(body) != wanted.size:
+                raise ObjectFailed(
+                    f"{len(body):,} bytes came instead of the {wanted.size:,} listed"
+                )
+            return body
+        raise AssertionError("unreachable")
+
+    def _payer(self) -> dict[str, Any]:
+        payer = self._source.request_payer
+        return {"RequestPayer": payer} if payer else {}
+
+
+def _client(source: S3Source, threads: int) -> "S3Client":
+    return boto3.session.Session().client(
+        "s3",
+        region_name=source.region,
+        endpoint_url=source.endpoint_url,
+        config=Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            max_pool_connections=threads,
+            retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
+            # Other endpoints rarely answer to bucket.host.
+            s3={"addressing_style": "path" if source.endpoint_url else "auto"},
+        ),
+    )
