@@ -1,0 +1,115 @@
+"""The place in a walk from which the next page goes on.
+
+Opaque to clients: base64url of a compact JSON list. It carries all that the next page
+must know, so the server keeps nothing between two pages.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from api.errors import ApiError, bad_parameter
+from api.window import Window
+
+FORMAT: Final = 1
+"""Grows when the list changes its meaning: old cursors are refused, not misread."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MICROSECONDS: Final = 4_200_000_000_000_000
+"""In the year 2103: a little later than any window ends."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a walk.
+
+    `query` binds it to the request; `build` is the newest build when the walk began,
+    `as_of` the end of the walk fixed then; `ts` and `twap_id` are of the last item.
+    """
+
+    query: str
+    build: str
+    as_of: datetime
+    ts: datetime
+    twap_id: str
+
+    def encode(self) -> str:
+        """Return the text that the client sends back."""
+        fields = [
+            FORMAT,
+            self.query,
+            self.build,
+            _microseconds(self.as_of),
+            _microseconds(self.ts),
+            self.twap_id,
+        ]
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str, query: str, window: Window) -> Cursor:
+    """Return the place that the text names, for the query and its window.
+
+    Raises ApiError (422): `invalid_cursor` for what we cannot have made,
+    `cursor_mismatch` for a cursor of another query.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        version, bound_to, build, as_of, ts, twap_id = fields
+        if type(version) is not int or version != FORMAT:
+            raise _invalid_cursor()
+        cursor = Cursor(
+            _text(bound_to), _text(build), _moment(as_of), _moment(ts), _text(twap_id)
+        )
+    # RecursionError: brackets within brackets, as many as a URL holds.
+    except (ValueError, TypeError, RecursionError):
+        raise _invalid_cursor() from None
+    if cursor.encode() != text:
+        raise _invalid_cursor()
+    if cursor.query != query:
+        raise bad_parameter(
+            "cursor_mismatch",
+            "cursor",
+            "The cursor belongs to another query: all parameters but `limit` stay the "
+            "same from page to page.",
+        )
+    if not window.start <= cursor.ts <= cursor.as_of <= window.end:
+        raise _invalid_cursor()
+    return cursor
+
+
+def query_digest(*parts: object) -> str:
+    """Return a short text that is equal for equal queries."""
+    text = json.dumps(parts, default=str)
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest[:12]).decode()
+
+
+def _invalid_cursor() -> ApiError:
+    return bad_parameter(
+        "invalid_cursor",
+        "cursor",
+        "The cursor is none of ours: send `next_cursor` of the page before, unchanged.",
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(value: object) -> datetime:
+    if type(value) is not int or not 0 <= value <= LATEST_MICROSECONDS:
+        raise ValueError
+    return EPOCH + timedelta(microseconds=value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 256 or "\0" in value:
+        raise ValueError
+    # Raises UnicodeEncodeError, a ValueError, for half a surrogate pair.
+    value.encode()
+    return value

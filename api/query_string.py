@@ -1,0 +1,149 @@
+"""A query string, read strictly: what is not understood is refused, never guessed.
+
+FastAPI's own reading takes the last of repeated parameters, ignores unknown ones, and
+reads `2025` as a moment in 1970: each of them a wrong answer with status 200.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+from urllib.parse import parse_qsl
+
+from api.errors import bad_parameter
+
+MAX_URL_BYTES: Final = 4096
+
+MAX_TEXT: Final = 256
+"""The longest text that a key of the marts can hold."""
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an endpoint, for its reader and for its documentation."""
+
+    name: str
+    description: str
+    example: str | int | bool
+    schema: Mapping[str, object]
+    required: bool = False
+    location: str = "query"
+    max_length: int = MAX_TEXT
+
+    def openapi(self) -> dict[str, object]:
+        """Return the parameter as OpenAPI describes it."""
+        return {
+            "name": self.name,
+            "in": self.location,
+            "required": self.required,
+            "description": self.description,
+            "schema": dict(self.schema),
+            "example": self.example,
+        }
+
+    def hint(self) -> str:
+        """Return the parameter with its example, as one would write it."""
+        example = self.example
+        text = str(example).lower() if isinstance(example, bool) else str(example)
+        return f"{self.name}={text}"
+
+
+def read_query(query_string: bytes, known: Mapping[str, Parameter]) -> dict[str, str]:
+    """Return each given parameter's text.
+
+    Raises ApiError (422) for an unknown, repeated or empty one, for text that is no
+    UTF-8, is longer than 256 characters (but a cursor), or has control characters.
+    """
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict"
+        )
+    except ValueError:
+        raise bad_parameter(
+            "invalid_encoding", None, "The query is not percent-encoded UTF-8."
+        ) from None
+    given: dict[str, str] = {}
+    for name, text in pairs:
+        parameter = known.get(name)
+        if parameter is None:
+            raise _unknown(name, known)
+        if name in given:
+            raise bad_parameter(
+                "repeated_parameter", name, f"`{name}` is given more than once."
+            )
+        if not text.strip():
+            raise bad_parameter(
+                "empty_parameter",
+                name,
+                f"`{name}` is empty. Leave it out, or write {parameter.hint()}",
+            )
+        given[name] = check_text(parameter, text)
+    return given
+
+
+def check_text(parameter: Parameter, text: str) -> str:
+    """Return the text when it can be a value at all; raises ApiError (422) else."""
+    problem = None
+    if CONTROL.search(text):
+        problem = "contains a control character"
+    elif len(text) > parameter.max_length:
+        problem = f"is longer than {parameter.max_length} characters"
+    if problem:
+        raise bad_parameter(
+            "invalid_text",
+            parameter.name,
+            f"`{parameter.name}` {problem}.",
+            location=parameter.location,
+        )
+    return text
+
+
+def whole_number(
+    name: str, text: str | None, *, default: int, least: int, most: int
+) -> int:
+    """Return the number, or the default for None; raises ApiError (422) else."""
+    if text is None:
+        return default
+    digits = re.fullmatch(r"0*([0-9]{1,9})", text)
+    if digits and least <= int(digits[1]) <= most:
+        return int(digits[1])
+    raise bad_parameter(
+        "invalid_number",
+        name,
+        f"`{name}` is a whole number from {least} to {most}, like {name}={default}",
+    )
+
+
+def flag(name: str, text: str | None, *, default: bool) -> bool:
+    """Return the truth value in any of the spellings that FastAPI's users send."""
+    if text is None:
+        return default
+    word = text.lower()
+    if word in {"true", "t", "1", "yes", "y", "on"}:
+        return True
+    if word in {"false", "f", "0", "no", "n", "off"}:
+        return False
+    raise bad_parameter("invalid_flag", name, f"`{name}` is true or false.")
+
+
+def _unknown(name: str, known: Mapping[str, Parameter]) -> Exception:
+    if not known:
+        return bad_parameter(
+            "unknown_parameter", None, "This path takes no query parameters."
+        )
+    # What the caller sent is never repeated, so the nearest known name is the field.
+    near = get_close_matches(name[:64].lower(), known, n=1, cutoff=0.5)
+    if near:
+        return bad_parameter(
+            "unknown_parameter",
+            near[0],
+            f"A parameter is unknown. Did you mean `{near[0]}`? "
+            f"Write {known[near[0]].hint()}",
+        )
+    names = ", ".join(f"`{each}`" for each in known)
+    return bad_parameter(
+        "unknown_parameter", None, f"A parameter is unknown. Known are {names}."
+    )

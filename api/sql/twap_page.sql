@@ -1,0 +1,160 @@
+-- A page of a wallet's walk, as the text that is sent, and what the next page must know.
+--
+-- An item is the state of a TWAP as of the walk's end: the one event that held then. The
+-- items lie in the order of idx_twap_status_wallet_ts, so a page is one range of it.
+-- One statement is one snapshot: the rows and what is said of them belong together.
+with newest_build as (
+    select build_id, project_version, started_at
+    from marts.etl_builds
+    where finished_at is not null
+    order by finished_at desc
+    limit 1
+),
+
+walk_build as (
+    select completed_at, project_version
+    from marts.etl_builds
+    where build_id = %(walk_build)s
+),
+
+-- What loads have touched since the walk began.
+touched as (
+    select
+        latest.twap_id,
+        latest.wallet,
+        exists (
+            select from marts.twap_status as event
+            where
+                event.twap_id = latest.twap_id
+                and event.wallet = latest.wallet
+                and event.ts <= %(as_of)s
+                and event.inserted_at > (select completed_at from walk_build)
+        ) as has_new_event_in_walk,
+        exists (
+            select from marts.twap_status as event
+            where
+                event.twap_id = latest.twap_id
+                and event.wallet = latest.wallet
+                and event.inserted_at > (select completed_at from walk_build)
+        ) as has_new_event
+    from marts.twap_latest as latest
+    where
+        latest.wallet = %(wallet)s
+        and latest.updated_at > (select completed_at from walk_build)
+        -- A TWAP that began after the walk's end was never part of it.
+        and (
+            latest.order_ts is null
+            or latest.order_ts <= %(as_of)s
+            or exists (
+                select from marts.twap_status as event
+                where
+                    event.twap_id = latest.twap_id
+                    and event.wallet = latest.wallet
+                    and event.ts <= %(as_of)s
+            )
+        )
+),
+
+page as (
+    select
+        event.*,
+        row_number() over (order by event.ts desc, event.twap_id collate "C" desc)
+            as place
+    from marts.twap_status as event
+    where
+        event.wallet = %(wallet)s
+        and event.ts >= %(start)s
+        and (event.ts, event.twap_id collate "C")
+        < (%(after_ts)s::timestamptz, %(after_twap_id)s::text)
+        and (event.valid_to is null or event.valid_to > %(as_of)s)
+        and (%(asset)s::text is null or event.asset = %(asset)s)
+        and (%(side)s::text is null or event.side = %(side)s)
+        and (%(status)s::text is null or event.status = %(status)s)
+    order by event.ts desc, event.twap_id collate "C" desc
+    -- One more than asked for tells whether there is a next page.
+    limit %(limit)s::integer + 1 offset %(offset)s
+)
+
+select
+    (select build_id from newest_build) as build_id,
+    case
+        when %(walk_build)s::text is null then false
+        else
+            -- Built by other rules, or by a history of builds that is gone.
+            (select project_version from newest_build)
+            is distinct from (select project_version from walk_build)
+            -- Half-built marts cannot show what has changed.
+            or exists (
+                select from marts.etl_builds as unfinished
+                where
+                    unfinished.finished_at is null
+                    and unfinished.started_at > (select started_at from newest_build)
+            )
+            or exists (
+                select from marts.twap_withdrawn as withdrawn
+                where
+                    withdrawn.wallet = %(wallet)s
+                    and withdrawn.updated_at > (select completed_at from walk_build)
+            )
+            or exists (
+                select from touched
+                where
+                    touched.has_new_event_in_walk
+                    -- Touched, and yet nothing new: withdrawn, or taken back.
+                    or not touched.has_new_event
+                    -- Something new came after the walk's end; where an object was
+                    -- published again, that may hide a withdrawal before it.
+                    or exists (
+                        select from marts.etl_s3_ingest_log as ingested
+                        where
+                            ingested.attempts > 1
+                            and ingested.ingested_at
+                            > (select completed_at from walk_build)
+                    )
+            )
+    end as is_changed,
+    -- What comes later than the newest event of now is no part of this walk.
+    least(
+        %(as_of)s::timestamptz,
+        (
+            select event.ts
+            from marts.twap_status as event
+            where event.wallet = %(wallet)s
+            order by event.ts desc, event.twap_id collate "C" desc
+            limit 1
+        )
+    ) as as_of,
+    max(page.place) > %(limit)s as has_more,
+    max(page.ts) filter (where page.place = %(limit)s) as last_ts,
+    max(page.twap_id) filter (where page.place = %(limit)s) as last_twap_id,
+    string_agg(
+        case
+            when %(with_events)s
+                then
+                    left({{ twap_json(page) }}, -1)
+                    || ',"events":['
+                    || (
+                        select
+                            string_agg(
+                                {{ twap_json(event) }},
+                                ',' order by
+                                    -- The order of a TWAP's events, newest first.
+                                    event.ts desc,
+                                    case event.is_terminal
+                                        when true then 1 when false then 3 else 2
+                                    end asc,
+                                    event.size_executed desc nulls last,
+                                    event.status collate "C" desc
+                            )
+                        from marts.twap_status as event
+                        where
+                            event.twap_id = page.twap_id
+                            and event.wallet = page.wallet
+                            and event.ts between %(start)s and %(as_of)s
+                    )
+                    || ']}'
+            else {{ twap_json(page) }}
+        end,
+        ',' order by page.place
+    ) filter (where page.place <= %(limit)s) as twaps
+from page
