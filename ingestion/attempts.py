@@ -26,6 +26,9 @@ _FIELDS: list[Any] = [
 LEDGER_SCHEMA = pa.schema(_FIELDS)
 
 
+MAX_ERROR_LENGTH = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What one attempt at an object came to.
@@ -75,5 +78,6 @@ def landed_in(ledger_file: Path) -> list[S3Object]:
 
 
 def _storable(text: str) -> str:
-    """Return the text with all that Postgres refuses written as an escape."""
-    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+    """Return the text, not too long, with what Postgres refuses as an escape."""
+    escaped = text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+    return escaped[:MAX_ERROR_LENGTH]

@@ -42,8 +42,15 @@ class Cost:
         )
 
 
-def estimate(*, objects: int, size: int, list_requests: int, region: str) -> Cost:
-    """Return what it costs to list and to fetch; a region without a price is dear."""
+def estimate(
+    *, objects: int, size: int, list_requests: int, region: str | None
+) -> Cost:
+    """Return what it costs to list and to fetch.
+
+    A region without a price here is as dear as the dearest; None: nothing is paid.
+    """
+    if region is None:
+        return Cost(objects, size, list_requests=0, usd=Decimal(0))
     per_gigabyte = TRANSFER_USD_PER_GB.get(region, _DEAREST_USD_PER_GB)
     usd = (
         objects * GET_USD

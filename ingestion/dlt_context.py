@@ -14,6 +14,7 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg.conninfo import make_conninfo
 
 from warehouse.database import connection_parameters
+from warehouse.errors import UserError
 
 SCHEMA = "staging"
 PIPELINE_NAME = "hyperliquid_twap"
@@ -77,7 +78,13 @@ class _Credentials(PostgresCredentials):
 @contextmanager
 def dlt_pipeline(database_url: str, folder: Path) -> Iterator[dlt.Pipeline]:
     """Give the pipeline to the database, with its working state under the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The working folder {folder} cannot be made: {error.strerror}. "
+            "Set DLT_DATA_DIR to a folder that can be written."
+        ) from error
     with switched_run_context(_Context(folder)):
         pipeline = dlt.pipeline(
             PIPELINE_NAME,

@@ -10,6 +10,9 @@ THREADS = 16
 MAX_BYTES_AHEAD = 128 * 1024 * 1024
 MAX_OBJECTS_AHEAD = 8 * THREADS
 
+MAX_OBJECT_BYTES = 512 * 1024 * 1024
+"""A larger object fails without being read: it could not be decoded either."""
+
 Body = bytes | ObjectFailed
 Read = Callable[[S3Object], bytes]
 
@@ -49,6 +52,10 @@ def read_ahead(
 
 
 def _attempt(read: Read, wanted: S3Object) -> Body:
+    if wanted.size > MAX_OBJECT_BYTES:
+        return ObjectFailed(
+            f"it has {wanted.size:,} bytes, more than {MAX_OBJECT_BYTES:,}: split it"
+        )
     try:
         return read(wanted)
     except ObjectFailed as failure:

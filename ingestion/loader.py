@@ -16,14 +16,16 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from ingestion.attempts import landed_in
 from ingestion.objects import S3Object
 from ingestion.package import LEDGER_TABLE
+from warehouse.database import connect, where
 from warehouse.errors import UserError
 
 LOAD_WORKERS = 2
 
-# What another attempt can mend: connections, resources, locks, operators (SQLSTATE).
-_PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
-# What the user can mend: the login, its rights, a read-only server.
-_USER_CLASSES = ("25", "28", "3D", "42501")
+_ATTEMPTS = 2
+
+# SQLSTATE of what time or the user can mend: connections, resources, locks, operators;
+# a read-only server, the login and its rights.
+_PASSING = ("08", "40", "53", "55", "57", "58", "25", "28", "3D", "42501")
 
 log = structlog.get_logger("ingestion.loader")
 
@@ -41,11 +43,11 @@ class Loader:
     """One run's use of the pipeline; `guard` is called before each step that writes."""
 
     def __init__(
-        self, pipeline: dlt.Pipeline, guard: Callable[[], None], where: str
+        self, pipeline: dlt.Pipeline, guard: Callable[[], None], database_url: str
     ) -> None:
         self._pipeline = pipeline
         self._guard = guard
-        self._where = where
+        self._database_url = database_url
 
     def finish_pending(self) -> list[str | Refused]:
         """Load what a broken run left; return the load ids, and what was refused.
@@ -92,23 +94,32 @@ class Loader:
         return [self._load(load_id) for load_id in load_ids]
 
     def _load(self, load_id: str) -> str | Refused:
-        self._guard()
         objects = self._objects(load_id)
-        try:
-            self._pipeline.load(workers=LOAD_WORKERS)
-        except PipelineStepFailed as error:
-            _raise_interrupt(error)
-            reason = _reason(error)
-            if _may_pass(error):
-                raise UserError(
-                    f"Postgres did not take the rows ({self._where}): {reason}. "
-                    "They are kept: mend that and run again."
-                ) from error
+        for attempt in range(1, _ATTEMPTS + 1):
             self._guard()
-            self._pipeline.abort_packages(load_id)
-            log.warning("load_refused", load_id=load_id, reason=reason)
-            return Refused(load_id, objects, reason)
-        return load_id
+            try:
+                self._pipeline.load(workers=LOAD_WORKERS)
+            except PipelineStepFailed as error:
+                _raise_if_wrapped(error)
+                self._raise_if_it_may_pass(error)
+                reason = _reason(error)
+                log.warning(
+                    "load_refused", load_id=load_id, attempt=attempt, reason=reason
+                )
+            else:
+                return load_id
+        self._guard()
+        self._step(lambda: self._pipeline.abort_packages(load_id))
+        return Refused(load_id, objects, reason)
+
+    def _raise_if_it_may_pass(self, error: PipelineStepFailed) -> None:
+        """Raise UserError when a later run may load the package as it is."""
+        connect(self._database_url).close()
+        if (_sqlstate(error) or "").startswith(_PASSING):
+            raise UserError(
+                f"Postgres did not take the rows ({where(self._database_url)}): "
+                f"{_reason(error)}. They are kept: mend that, then run again."
+            ) from error
 
     def _normalized(self) -> list[str]:
         return sorted(self._pipeline.list_normalized_load_packages(), key=float)
@@ -127,10 +138,10 @@ class Loader:
         try:
             step()
         except PipelineStepFailed as error:
-            _raise_interrupt(error)
+            _raise_if_wrapped(error)
             raise UserError(
-                f"dlt's step `{error.step}` failed ({self._where}): {_reason(error)}. "
-                "Run again; what has landed is kept."
+                f"dlt's step `{error.step}` failed ({where(self._database_url)}): "
+                f"{_reason(error)}. Run again; what has landed is kept."
             ) from error
 
 
@@ -147,7 +158,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _raise_interrupt(error: PipelineStepFailed) -> None:
+def _raise_if_wrapped(error: PipelineStepFailed) -> None:
     """Raise what is no failure of the step, but was wrapped as one."""
     for cause in _causes(error):
         if isinstance(cause, KeyboardInterrupt | UserError):
@@ -161,15 +172,6 @@ def _sqlstate(error: PipelineStepFailed) -> str | None:
         if isinstance(cause, adbc_driver_manager.Error) and cause.sqlstate:
             return cause.sqlstate
     return None
-
-
-def _may_pass(error: PipelineStepFailed) -> bool:
-    state = _sqlstate(error)
-    if state is None:
-        return any(
-            isinstance(cause, psycopg2.OperationalError) for cause in _causes(error)
-        )
-    return state.startswith((*_PASSING_CLASSES, *_USER_CLASSES))
 
 
 def _reason(error: PipelineStepFailed) -> str:

@@ -9,6 +9,9 @@ from ingestion.objects import ObjectFailed, S3Object
 from warehouse.errors import UserError
 
 KEY_PREFIX = "local:"
+MAX_KEY_BYTES = 1024
+"""As in S3; an index of Postgres holds a little more."""
+
 _BLOCK = 1024 * 1024
 
 
@@ -23,7 +26,7 @@ def list_local(paths: Sequence[Path]) -> list[S3Object]:
         if not path.exists():
             raise UserError(f"There is no file or folder {path}. Nothing was landed.")
         for file in _files(path):
-            found[f"{KEY_PREFIX}{file}"] = _described(file)
+            found[_key(file)] = _described(file)
     return list(found.values())
 
 
@@ -45,6 +48,19 @@ def _files(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file())
 
 
+def _key(file: Path) -> str:
+    key = f"{KEY_PREFIX}{file}"
+    try:
+        fits = len(key.encode()) <= MAX_KEY_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise UserError(
+            f"The path {str(file)!r} is too long, or not UTF-8: give another one."
+        )
+    return key
+
+
 def _described(file: Path) -> S3Object:
     digest = hashlib.md5(usedforsecurity=False)
     try:
@@ -57,7 +73,7 @@ def _described(file: Path) -> S3Object:
             f"{file} cannot be read: {error.strerror}. Nothing was landed."
         ) from None
     return S3Object(
-        key=f"{KEY_PREFIX}{file}",
+        key=_key(file),
         etag=digest.hexdigest(),
         size=stat.st_size,
         last_modified=datetime.fromtimestamp(int(stat.st_mtime), UTC),

@@ -33,7 +33,9 @@ class ObjectFailed(Exception):
 def is_data(key: str) -> bool:
     """Return whether the key can hold data, by its name alone.
 
-    `_SUCCESS`, `.part-0.crc` and folder markers are what writers leave beside it.
+    `_SUCCESS`, `.part-0.crc` and folder markers are what writers leave beside it. A key
+    with a NUL, which S3 allows, is none: no ledger in Postgres could hold it.
     """
     base_name = key.rsplit("/", 1)[-1]
-    return base_name != "" and not base_name.startswith(("_", "."))
+    named = base_name != "" and not base_name.startswith(("_", "."))
+    return named and "\0" not in key

@@ -3,6 +3,7 @@
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -78,7 +79,7 @@ def listing_error(error: Exception, where: str) -> UserError:
             "check that AWS_REQUEST_PAYER is `requester`, and that the AWS login may "
             "read S3."
         )
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, ConnectionError | HTTPClientError):
         return UserError(
             f"S3 cannot be reached ({where}): {_line(error)}. "
             "Check the network, AWS_REGION and AWS_ENDPOINT_URL."

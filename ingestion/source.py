@@ -46,8 +46,8 @@ class Bucket:
 
     def __init__(self, source: S3Source, *, threads: int) -> None:
         self._source = source
-        self.requests = 0
-        """LIST requests sent."""
+        self.list_requests = 0
+        """How many were sent so far."""
         try:
             self._client = _client(source, threads)
         except (BotoCoreError, ValueError) as error:
@@ -68,7 +68,7 @@ class Bucket:
         )
         try:
             for page in pages:
-                self.requests += 1
+                self.list_requests += 1
                 for item in page.get("Contents", []):
                     if only is None or item["Key"] == only:
                         yield S3Object(

@@ -1,4 +1,4 @@
-from tests.ingestion.conftest import Warehouse, statuses
+from tests.ingestion.support import Warehouse, statuses
 
 
 def test_second_run_of_the_same_objects_fetches_and_adds_nothing(
