@@ -278,8 +278,9 @@ def _text_after(path: Path, offset: int) -> str:
 
 def _last_words(output: str) -> str:
     """Return what a program said about its failure, in one line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    without_time = re.sub(r"(?m)^\S+ \S+ UTC \[\d+\] ", "", output)
+    lines = [line.strip() for line in without_time.splitlines() if line.strip()]
     telling = [
-        line for line in lines if re.search("fatal|error|hint|panic", line, re.I)
+        line for line in lines if re.search("fatal|error|detail|hint", line, re.I)
     ]
     return " ".join((telling or lines)[-3:])

@@ -118,7 +118,7 @@ def _twap(random: Random, twap_id: int, hour_ns: int, names: list[str]) -> list[
     draw = random.random
     coin = COINS[int(len(COINS) * draw() ** 1.5)]
     heavy = draw() < HEAVY_WALLET_SHARE
-    wallet = names[0 if heavy else int(len(names) * draw() ** 1.5)]
+    wallet = names[0 if heavy else int(len(names) * draw() * draw())]
     minutes = MINUTES[int(len(MINUTES) * draw() ** 2)]
     size = 1 + int(coin.typical_size * draw() / (0.05 + draw()))
     time_ns = hour_ns + int(draw() * NS_PER_HOUR)
