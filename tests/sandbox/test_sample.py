@@ -57,12 +57,14 @@ def kinds(tables: list[pa.Table], column: str) -> set[str]:
 
 
 def texts(tables: list[pa.Table], column: str) -> set[str]:
+    """Return the values of a column where it holds text."""
     return {
         value
         for table in tables
         if column in table.schema.names
+        if table.schema.field(column).type == pa.string()
         for value in table[column].to_pylist()
-        if isinstance(value, str)
+        if value is not None
     }
 
 
