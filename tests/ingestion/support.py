@@ -1,4 +1,4 @@
-"""What the tests of ingestion share: a warehouse to run on, and parquet to put there."""
+"""What the tests here share: a warehouse to run on, and parquet to put there."""
 
 import io
 from collections.abc import Callable, Sequence
