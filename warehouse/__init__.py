@@ -8,4 +8,4 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder of dbt_project.yml, the Makefile and `.local`."""
 
 LOCAL_DIR = PROJECT_ROOT / ".local"
-"""All that the project writes on this machine: the sandbox, dlt's folder, dbt's target."""
+"""All that the project writes on this machine: the sandbox, dlt's and dbt's folders."""

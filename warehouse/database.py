@@ -96,8 +96,8 @@ class RunLock:
             self._connection.execute("select 1")
         except psycopg.OperationalError:
             raise UserError(
-                "The connection that holds the run's lock broke, so another run may have "
-                "begun: this one stops. What it landed is kept; run it again."
+                "The connection that holds the run's lock broke, so another run may "
+                "have begun: this one stops. What it landed is kept; run it again."
             ) from None
 
 
@@ -139,7 +139,7 @@ def libpq_environment(url: str) -> dict[str, str]:
 
 
 def environment_without_libpq() -> dict[str, str]:
-    """Return this process's environment less the PG… variables: the URL alone decides."""
+    """Return this process's environment less what libpq reads: the URL alone decides."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("PG")
     }

@@ -12,6 +12,6 @@ class UserError(Exception):
 
 
 class AlreadyRunning(UserError):
-    """Another run holds the lock. 75 is EX_TEMPFAIL: nothing is wrong, try again later."""
+    """Another run holds the lock. 75 is EX_TEMPFAIL: nothing is wrong, try later."""
 
     exit_code = 75

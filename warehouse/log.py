@@ -7,7 +7,7 @@ import structlog
 
 
 def configure(level: str, log_format: str) -> None:
-    """Send all log lines of this process, ours and the libraries', through structlog."""
+    """Send all log lines of this process, the libraries' too, through structlog."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -6,20 +6,17 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from warehouse import PROJECT_ROOT
 from warehouse.errors import UserError
 
 
 class Settings(BaseSettings):
-    """Settings from the environment, or from `.env` in the checkout; the first wins.
+    """Settings from the environment; the entry point adds `.env` to it.
 
     A setting that is present but empty counts as unset. AWS credentials are no settings
     of ours: boto3 finds them by its own chain (environment, profile, instance role).
     """
 
-    model_config = SettingsConfigDict(
-        env_file=PROJECT_ROOT / ".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     database_url: str | None = Field(
         default=None,
@@ -85,7 +82,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Return the settings of this process.
+    """Return the settings of this process, from the environment.
 
     Raises UserError, naming each setting that cannot be read and why.
     """

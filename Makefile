@@ -1,0 +1,70 @@
+# Every target does its own set-up: `make demo` on a fresh checkout is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WAREHOUSE := $(BIN)/python -m warehouse
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test elt serve setup rebuild audit docs lint bench psql clean lock
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and show them
+	@$(WAREHOUSE) demo
+
+test: setup ## run the whole test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+elt: setup ## load what is new, then build the marts; ARGS="--dry-run" says what it would do
+	@$(WAREHOUSE) elt $(ARGS)
+
+serve: setup ## answer HTTP requests on API_HOST:API_PORT
+	@$(WAREHOUSE) serve
+
+setup: $(VENV)/.complete ## make .venv with all that the other targets need
+
+rebuild: setup ## make the marts anew from what has landed; needs no S3
+	@$(WAREHOUSE) rebuild
+
+audit: setup ## run every data test over the whole history
+	@$(WAREHOUSE) audit
+
+docs: setup ## show the documentation of the marts, with lineage
+	@$(WAREHOUSE) docs
+
+lint: setup ## check format, types and style of Python and SQL
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar .
+
+bench: setup ## measure our speed against limits of the same run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+psql: setup ## open a shell on the database
+	@$(WAREHOUSE) psql
+
+clean: ## end the sandbox's Postgres and remove all that we made
+	@if [ -x $(BIN)/python ] && [ -d .local/postgres ]; then $(WAREHOUSE) clean; fi
+	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: ## pin the dependencies of pyproject.toml anew, with hashes (needs uv)
+	uv pip compile pyproject.toml --universal --no-strip-extras --generate-hashes \
+		--python-version 3.11 --no-header --quiet --output-file requirements.txt
+	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --generate-hashes \
+		--python-version 3.11 --no-header --quiet --output-file requirements-dev.txt
+
+$(VENV)/.complete: requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Python 3.11 or newer is needed. On Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is too old: 3.11 or newer is needed, named by make PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Python's venv is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up .venv, once …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-dev.txt
+	@touch $@

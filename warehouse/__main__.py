@@ -1,0 +1,181 @@
+"""The one entry point: `python -m warehouse <command>`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from warehouse import PROJECT_ROOT, __version__, log
+from warehouse.errors import UserError
+from warehouse.settings import Settings, load_settings
+
+Command = Callable[[argparse.Namespace, Settings], int]
+
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status. A UserError is one line, no traceback."""
+    options = _parser().parse_args(arguments)
+    # boto3 looks for its credentials in the environment, and people keep them in .env.
+    load_dotenv(PROJECT_ROOT / ".env")
+    try:
+        settings = load_settings()
+        log.configure(settings.log_level, settings.log_format)
+        command: Command = options.command
+        return command(options, settings)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted. What is complete is kept; run it again.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m warehouse", description="The warehouse of Hyperliquid TWAPs."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    elt = commands.add_parser("elt", help="load what is new, then build the marts")
+    mode = elt.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--incremental",
+        action="store_true",
+        help="all that the ledger does not hold (the default)",
+    )
+    mode.add_argument(
+        "--since",
+        type=_moment,
+        metavar="TIME",
+        help="only objects last modified then or later, such as 2025-11-01T00:00:00Z",
+    )
+    mode.add_argument("--object-key", metavar="KEY", help="only this object")
+    mode.add_argument(
+        "--local-file",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="this file, or this folder's files, instead of the bucket; repeatable",
+    )
+    elt.add_argument(
+        "--dry-run", action="store_true", help="say what it would do and cost, and end"
+    )
+    elt.set_defaults(command=_elt)
+
+    for name, command, text in (
+        ("demo", _demo, "load sample data through real S3 and Postgres, and show it"),
+        ("serve", _serve, "answer HTTP requests"),
+        ("rebuild", _rebuild, "make the marts anew from staging, without S3"),
+        ("audit", _audit, "test the whole history"),
+        ("docs", _docs, "show the dbt documentation with its lineage"),
+        ("psql", _psql, "open a shell on the database"),
+        ("stop", _stop, "end the sandbox's Postgres"),
+        ("clean", _clean, "end the sandbox's Postgres and remove its data"),
+    ):
+        commands.add_parser(name, help=text).set_defaults(command=command)
+
+    dbt = commands.add_parser("dbt", help="run any dbt command on the database")
+    dbt.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
+    dbt.set_defaults(command=_dbt)
+    return parser
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no time; it looks like 2025-11-01T00:00:00Z"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# Each command imports what it needs when it runs: dbt alone takes two seconds.
+
+
+def _elt(options: argparse.Namespace, settings: Settings) -> int:
+    from ingestion import Selection
+    from warehouse.commands.databases import database_url
+    from warehouse.commands.elt import elt
+
+    selection = Selection(
+        since=options.since,
+        object_key=options.object_key,
+        local_files=tuple(options.local_file),
+        dry_run=options.dry_run,
+    )
+    return elt(selection, settings, database_url(settings))
+
+
+def _demo(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.demo import demo
+
+    return demo(settings)
+
+
+def _serve(_options: argparse.Namespace, settings: Settings) -> int:
+    from api import create_app, serve
+    from warehouse.commands.databases import database_url
+
+    app = create_app(
+        settings.api_database_url or database_url(settings), settings.cors_origins
+    )
+    serve(app, settings.api_host, settings.api_port)
+    return 0
+
+
+def _rebuild(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.marts import rebuild
+
+    return rebuild(settings)
+
+
+def _audit(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.marts import audit
+
+    return audit(settings)
+
+
+def _docs(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.marts import docs
+
+    return docs(settings)
+
+
+def _dbt(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse import dbt
+    from warehouse.commands.databases import database_url
+
+    dbt.run(options.arguments or ["--help"], database_url(settings))
+    return 0
+
+
+def _psql(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.psql import psql
+
+    return psql(settings)
+
+
+def _stop(_options: argparse.Namespace, _settings: Settings) -> int:
+    from sandbox import postgres
+
+    postgres.stop()
+    return 0
+
+
+def _clean(_options: argparse.Namespace, _settings: Settings) -> int:
+    from sandbox import postgres
+
+    postgres.remove()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

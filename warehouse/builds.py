@@ -1,0 +1,44 @@
+"""Whether the marts are behind what has landed."""
+
+from enum import Enum
+from pathlib import Path
+
+import psycopg
+
+from warehouse import __version__, dbt
+from warehouse.database import Connection
+from warehouse.statements import read_statement
+
+SQL_DIR = Path(__file__).parent / "sql"
+
+
+class Need(Enum):
+    """What the marts need to be up to date."""
+
+    NOTHING = "nothing"
+    INCREMENT = "increment"
+    FULL_REFRESH = "full refresh"
+
+
+def needed_build(connection: Connection) -> Need:
+    """Return what the marts need: no dbt is started to find that out.
+
+    Marts of another project version were made by other rules, so they are made anew.
+    """
+    try:
+        row = connection.execute(read_statement(SQL_DIR, "newest_build")).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return Need.FULL_REFRESH
+    if row is None or row[0] != __version__:
+        return Need.FULL_REFRESH
+    return Need.INCREMENT if row[1] else Need.NOTHING
+
+
+def build(database_url: str, need: Need) -> None:
+    """Build the marts and test what was built. Raises UserError when either fails."""
+    # Unit tests test the rules, not the data: they belong to `make test`.
+    command = ["build", "--exclude-resource-type", "unit_test"]
+    if need is Need.FULL_REFRESH:
+        command.append("--full-refresh")
+    if need is not Need.NOTHING:
+        dbt.run(command, database_url, quiet=True)

@@ -1,0 +1,159 @@
+"""`elt`: what is new in the bucket lands in staging, and dbt builds the marts of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from ingestion import (
+    Cost,
+    IngestionStopped,
+    Plan,
+    Report,
+    S3Source,
+    Selection,
+    ingest,
+)
+from warehouse import LOCAL_DIR, database
+from warehouse.builds import Need, build, needed_build
+from warehouse.commands.progress import progress_bar
+from warehouse.database import Connection, RunLock
+from warehouse.errors import UserError
+from warehouse.runs import RunFigures, begin_run, finish_run
+from warehouse.schema import prepare
+from warehouse.settings import Settings
+from warehouse.statements import read_statement
+
+EXIT_SOME_FAILED = 3
+
+SAMPLE_PREFIX = "sample/twap_statuses/"
+"""Where the demo's objects lie, so that a database tells sample data from real."""
+
+SQL_DIR = Path(__file__).parent.parent / "sql"
+
+log = structlog.get_logger("warehouse.elt")
+
+
+def elt(selection: Selection, settings: Settings, database_url: str) -> int:
+    """Run once; return the exit status: 0, or 3 when some objects failed.
+
+    Raises UserError when nothing could be done, AlreadyRunning when another run works.
+    """
+    if selection.dry_run:
+        _ingest(selection, settings, database_url, guard=lambda: None)
+        return 0
+    with (
+        database.run_lock(database_url) as lock,
+        database.connect(database_url) as connection,
+    ):
+        prepare(connection)
+        _keep_sample_data_apart(connection, settings)
+        run_id = begin_run(connection, _mode(selection))
+        try:
+            report = _ingest(selection, settings, database_url, guard=lock.check)
+            _build(connection, database_url, lock)
+        except IngestionStopped as stopped:
+            finish_run(connection, run_id, stopped.exit_code, _figures(stopped.report))
+            raise
+        except UserError as error:
+            finish_run(connection, run_id, error.exit_code, RunFigures())
+            raise
+        exit_status = EXIT_SOME_FAILED if report.failed else 0
+        finish_run(connection, run_id, exit_status, _figures(report))
+    _say(report)
+    return exit_status
+
+
+def _keep_sample_data_apart(connection: Connection, settings: Settings) -> None:
+    if settings.aws_s3_prefix == SAMPLE_PREFIX:
+        return
+    try:
+        row = connection.execute(
+            read_statement(SQL_DIR, "holds_sample_data"), {"prefix": SAMPLE_PREFIX}
+        ).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return
+    if row == (True,):
+        raise UserError(
+            "This database holds the demo's sample data, which real data must not be "
+            "mixed with. Run make clean, which removes it, or set DATABASE_URL."
+        )
+
+
+def _ingest(
+    selection: Selection,
+    settings: Settings,
+    database_url: str,
+    guard: Callable[[], None],
+) -> Report:
+    source = S3Source(
+        bucket=settings.aws_s3_bucket,
+        prefix=settings.aws_s3_prefix,
+        region=settings.aws_region,
+        request_payer=settings.aws_request_payer,
+        endpoint_url=settings.aws_endpoint_url,
+    )
+    with progress_bar() as progress:
+        return ingest(
+            selection,
+            source,
+            database_url,
+            working_dir=Path(settings.dlt_data_dir or LOCAL_DIR / "dlt"),
+            max_cost_usd=settings.elt_max_cost_usd,
+            guard=guard,
+            progress=progress,
+            on_listed=_say_plan,
+        )
+
+
+def _build(connection: Connection, database_url: str, lock: RunLock) -> None:
+    need = needed_build(connection)
+    if need is Need.NOTHING:
+        return
+    lock.check()
+    log.info("building_marts", how=need.value)
+    build(database_url, need)
+
+
+def _mode(selection: Selection) -> str:
+    if selection.local_files:
+        return "local_file"
+    if selection.object_key is not None:
+        return "object_key"
+    return "incremental" if selection.since is None else "since"
+
+
+def _say_plan(plan: Plan, cost: Cost) -> None:
+    log.info(
+        "listed",
+        objects=plan.listed,
+        no_data=plan.ignored,
+        to_fetch=len(plan.fetch),
+        bytes=plan.bytes_to_fetch,
+        cost=str(cost),
+    )
+
+
+def _figures(report: Report) -> RunFigures:
+    return RunFigures(
+        listed_at=report.listed_at,
+        objects_listed=report.listed - report.ignored,
+        objects_new=report.new,
+        objects_loaded=report.loaded,
+        objects_failed=len(report.failed),
+        objects_not_fetched=report.not_fetched,
+        oldest_not_fetched=report.not_fetched_oldest,
+        bytes_loaded=report.bytes,
+        rows_loaded=report.rows,
+    )
+
+
+def _say(report: Report) -> None:
+    for failure in report.failed:
+        print(f"failed: {failure.object.key}: {failure.reason}")
+    print(
+        f"{report.listed - report.ignored} objects listed, {report.new} new: "
+        f"{report.loaded} loaded with {report.rows} rows, {report.known} known, "
+        f"{len(report.failed)} failed, {report.not_fetched} left for a later run"
+    )

@@ -1,0 +1,37 @@
+"""`rebuild`, `audit` and `docs`: dbt on the database, without S3."""
+
+from warehouse import database, dbt
+from warehouse.builds import Need, build
+from warehouse.commands.databases import database_url
+from warehouse.schema import prepare
+from warehouse.settings import Settings
+
+
+def rebuild(settings: Settings) -> int:
+    """Make the marts anew from all that has landed."""
+    url = database_url(settings)
+    with database.run_lock(url), database.connect(url) as connection:
+        prepare(connection)
+        build(url, Need.FULL_REFRESH)
+    print("The marts were made anew from all that has landed.")
+    return 0
+
+
+def audit(settings: Settings) -> int:
+    """Run every data test over the whole history."""
+    url = database_url(settings)
+    with database.run_lock(url):
+        dbt.run(
+            ["test", "--select", "test_type:data", "--vars", "{whole_history: true}"],
+            url,
+        )
+    print("Every test holds over the whole history.")
+    return 0
+
+
+def docs(settings: Settings) -> int:
+    """Serve dbt's documentation of the marts on loopback until interrupted."""
+    url = database_url(settings)
+    dbt.run(["docs", "generate"], url, quiet=True)
+    dbt.run(["docs", "serve", "--host", "127.0.0.1", "--no-browser"], url)
+    return 0

@@ -1,0 +1,37 @@
+"""What the warehouse needs in a database before the first run."""
+
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from warehouse.database import Connection
+from warehouse.errors import UserError
+from warehouse.statements import read_statement
+
+SQL_DIR = Path(__file__).parent / "sql"
+
+log = structlog.get_logger("warehouse.schema")
+
+
+def prepare(connection: Connection) -> None:
+    """Make the schemas, the table of runs, and the role that the API reads as.
+
+    Where the login may not make roles, one line says so and all goes on. Raises
+    UserError when it may not make schemas or tables.
+    """
+    try:
+        connection.execute(read_statement(SQL_DIR, "prepare"))
+    except psycopg.Error as error:
+        raise UserError(
+            "The schemas staging and marts cannot be made: "
+            f"{' '.join(str(error).split())}. Let the login of DATABASE_URL create schemas in this database."
+        ) from None
+    try:
+        connection.execute(read_statement(SQL_DIR, "reader_role"))
+    except psycopg.errors.InsufficientPrivilege as error:
+        log.warning(
+            "no_reader_role",
+            reason=" ".join(str(error).split()),
+            consequence="the API reads as the login of its own URL",
+        )

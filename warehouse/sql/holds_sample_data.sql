@@ -1,0 +1,3 @@
+select exists (
+    select from staging.s3_objects where starts_with(object_key, %(prefix)s)
+);
