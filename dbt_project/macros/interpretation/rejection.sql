@@ -6,14 +6,14 @@ int_landed_rows, whose steps it names.
     nullif(
         concat_ws(
             '; ',
-            {{ is_missing('twap_id', normalised_twap_id('landed.twap_id')) }},
+            {{ is_missing('twap_id', 'landed.normalised_twap_id') }},
             {{ is_missing('state_user', 'keys.wallet') }},
             case when keys.ts is null then 'neither time nor state_timestamp is a moment from 2023 to a day after the object was written' end,
             {{ is_no_number('state_sz', 'landed.size_requested', 'numbers.size_requested') }},
             {{ is_no_number('state_executedSz', 'landed.size_executed', 'numbers.size_executed') }},
             {{ is_no_number('state_executedNtl', 'landed.notional_executed', 'numbers.notional_executed') }},
             {{ is_no_duration() }},
-            {{ is_too_long('twap_id', normalised_twap_id('landed.twap_id')) }},
+            {{ is_too_long('twap_id', 'landed.normalised_twap_id') }},
             {{ is_too_long('state_user', 'keys.wallet') }},
             {{ is_too_long('state_coin', 'keys.asset') }},
             {{ is_too_long('status', 'keys.status') }}

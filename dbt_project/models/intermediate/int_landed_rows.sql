@@ -1,13 +1,43 @@
-{{ config(materialized='view') }}
+{{ config(unlogged=true) }}
 
 {#-
 Each `lateral … offset 0` is one step that Postgres evaluates once a row: without it, the
 expressions of one step would be copied into each place of the next that names them.
-The identity stands outside, so that a filter on it finds the index of the landed rows.
+The id stands outside, so that the filter on it finds the index of the landed rows.
 -#}
 
+-- Read twice in an increment, and yet filtered before anything else.
+with landed_rows as not materialized (
+    select
+        {{ normalised_twap_id('twap_id') }} as normalised_twap_id,
+        *
+    from {{ ref('stg_twap_statuses') }}
+),
+
+rows_in_scope as (
+    {%- if is_full_build() %}
+    select * from landed_rows
+    {%- else %}
+    select *
+    from landed_rows
+    where normalised_twap_id in (
+        select twap_id from {{ ref('int_touched_twaps') }}
+    )
+
+    union all
+
+    select *
+    from landed_rows
+    where
+        normalised_twap_id is null
+        and s3_object_key in (
+            select s3_object_key from {{ ref('int_touched_objects') }}
+        )
+    {%- endif %}
+)
+
 select
-    {{ normalised_twap_id('landed.twap_id') }} as twap_id,
+    landed.normalised_twap_id as twap_id,
     keys.wallet,
     keys.ts,
     keys.order_ts,
@@ -31,7 +61,7 @@ select
     versions.touched_at,
     loads.completed_at as landed_at,
     {{ rejection_reason() }} as reason
-from {{ ref('stg_twap_statuses') }} as landed
+from rows_in_scope as landed
 inner join {{ ref('int_loads') }} as loads on landed.load_id = loads.load_id
 inner join {{ ref('int_object_versions') }} as versions
     on

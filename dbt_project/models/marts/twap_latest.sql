@@ -16,22 +16,16 @@ with events as (
     where {{ is_touched('twap_id') }}
 ),
 
--- Every landed row of the TWAP counts, whatever became of it.
-landed_rows as (
-    select twap_id, wallet, touched_at
-    from {{ ref('int_landed_rows') }}
-    where {{ is_touched('twap_id') }}
-),
-
 event_counts as (
     select twap_id, wallet, count(*)::integer as event_count
     from events
     group by twap_id, wallet
 ),
 
+-- Every landed row of the TWAP counts, whatever became of it.
 updates as (
     select twap_id, wallet, max(touched_at) as updated_at
-    from landed_rows
+    from {{ ref('int_landed_rows') }}
     group by twap_id, wallet
 )
 

@@ -16,7 +16,6 @@ with landed_rows as (
     where
         is_shown
         and reason is null
-        and {{ is_touched('twap_id') }}
 ),
 
 -- The newest object version first. What is left after the row number is one row that a

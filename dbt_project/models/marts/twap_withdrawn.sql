@@ -15,7 +15,6 @@ with superseded_rows as (
     where
         not is_shown
         and reason is null
-        and {{ is_touched('twap_id') }}
 )
 
 select

@@ -1,0 +1,14 @@
+{#-
+True when all rows are in scope: on `--full-refresh`; when an incremental model has no
+table yet, since that one needs them all; and in `make audit`, which sets the variable
+`whole_history`.
+-#}
+{% macro is_full_build() %}
+    {%- if not execute -%}{{ return(false) }}{%- endif -%}
+    {%- for node in graph.nodes.values() if node.config.materialized == 'incremental' -%}
+        {%- if adapter.get_relation(node.database, node.schema, node.alias) is none -%}
+            {{ return(true) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(flags.FULL_REFRESH or var('whole_history', false)) }}
+{% endmacro %}
