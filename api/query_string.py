@@ -135,7 +135,7 @@ def _unknown(name: str, known: Mapping[str, Parameter]) -> Exception:
             "unknown_parameter", None, "This path takes no query parameters."
         )
     # What the caller sent is never repeated, so the nearest known name is the field.
-    near = get_close_matches(name[:64].lower(), known, n=1, cutoff=0.5)
+    near = get_close_matches(name[:64].lower(), known, n=1, cutoff=0.6)
     if near:
         return bad_parameter(
             "unknown_parameter",

@@ -61,7 +61,8 @@ async def list_twaps(request: Request) -> Response:
             "wallet",
             f"`wallet` is missing. Write {WALKING['wallet'].hint()}",
         )
-    wallet = given["wallet"].strip().lower()
+    # Of ASCII letters alone, as the marts have it: the lower() of bytes.
+    wallet = given["wallet"].encode().lower().decode()
     window = read_window(given)
     limit = whole_number(
         "limit", given.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT

@@ -1,0 +1,90 @@
+"""The API over real HTTP, on a real Postgres."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from marts import Marts
+
+import api
+from api.server import configure
+from sandbox import postgres
+from warehouse import log
+
+numbers = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    log.configure("WARNING", "json")
+
+
+@contextmanager
+def running(
+    url: str, cors_origins: str = "*", **options: int
+) -> Iterator[httpx.Client]:
+    """The API on a free port, and a client for it."""
+    app = api.create_app(url, cors_origins, **options)
+    server = uvicorn.Server(configure(app, "127.0.0.1", 0))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    with postgres.temporary() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(server: postgres.Server) -> Callable[[], str]:
+    """Make an empty database of one's own."""
+
+    def make() -> str:
+        name = f"api_{next(numbers)}"
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        return server.url.rsplit("/", 1)[0] + f"/{name}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_marts(new_database: Callable[[], str]) -> Iterator[Callable[[], Marts]]:
+    """Make marts of one's own, empty."""
+    with ExitStack() as stack:
+
+        def make() -> Marts:
+            marts = Marts(new_database())
+            stack.callback(marts.connection.close)
+            marts.create()
+            return marts
+
+        yield make
+
+
+@pytest.fixture
+def marts(new_marts: Callable[[], Marts]) -> Marts:
+    return new_marts()
+
+
+@pytest.fixture
+def client(marts: Marts) -> Iterator[httpx.Client]:
+    with running(marts.url) as client:
+        yield client

@@ -1,0 +1,107 @@
+-- The marts by DESIGN §5, as dbt makes them: what the tests of the API alone stand on.
+create schema marts;
+
+create function marts.average_price(notional numeric, size numeric) returns numeric
+language sql immutable parallel safe
+return case
+    when size = 0 then null
+    when notional = 0 then 0
+    else trim_scale(
+        round(
+            notional / size,
+            11 - floor(log(abs(notional::float8 / size::float8)))::integer
+        )
+    )
+end;
+
+create table marts.twap_status (
+    twap_id text not null,
+    wallet text not null,
+    ts timestamptz not null,
+    order_ts timestamptz,
+    valid_to timestamptz,
+    asset text not null,
+    side text not null,
+    status text not null,
+    status_error text,
+    size_requested numeric,
+    size_executed numeric,
+    notional_executed numeric,
+    duration_minutes integer,
+    is_terminal boolean,
+    reduce_only boolean,
+    randomize boolean,
+    s3_object_key text not null,
+    s3_etag text not null,
+    row_number bigint not null,
+    copies integer not null,
+    raw_payload jsonb not null,
+    inserted_at timestamptz not null,
+    primary key (twap_id, wallet, ts, status)
+);
+create index idx_twap_status_wallet_ts
+on marts.twap_status (wallet, ts desc, twap_id collate "C" desc);
+create index idx_twap_status_twap_id on marts.twap_status (twap_id);
+
+create table marts.twap_latest (
+    twap_id text not null,
+    wallet text not null,
+    ts timestamptz not null,
+    order_ts timestamptz,
+    started_at timestamptz,
+    ended_at timestamptz,
+    asset text not null,
+    side text not null,
+    status text not null,
+    status_error text,
+    size_requested numeric,
+    size_executed numeric,
+    notional_executed numeric,
+    average_price numeric,
+    duration_minutes integer,
+    event_count integer not null,
+    is_terminal boolean,
+    reduce_only boolean,
+    randomize boolean,
+    s3_object_key text not null,
+    s3_etag text not null,
+    row_number bigint not null,
+    copies integer not null,
+    inserted_at timestamptz not null,
+    updated_at timestamptz not null,
+    primary key (twap_id, wallet)
+);
+create index idx_twap_latest_wallet_updated_at
+on marts.twap_latest (wallet, updated_at, twap_id collate "C");
+
+create table marts.twap_withdrawn (
+    twap_id text not null,
+    wallet text not null,
+    updated_at timestamptz not null,
+    primary key (twap_id, wallet)
+);
+create index idx_twap_withdrawn_wallet_updated_at
+on marts.twap_withdrawn (wallet, updated_at, twap_id collate "C");
+
+create table marts.etl_builds (
+    build_id text primary key,
+    version text,
+    completed_at timestamptz,
+    load_ids text [] not null,
+    project_version text not null,
+    started_at timestamptz not null,
+    finished_at timestamptz
+);
+create index idx_etl_builds_finished_at on marts.etl_builds (finished_at);
+
+-- A view over the ledger in the real marts.
+create table marts.etl_s3_ingest_log (
+    object_key text primary key,
+    last_modified timestamptz,
+    etag text,
+    size_bytes bigint,
+    rows_ingested bigint,
+    error_text text,
+    attempts integer not null,
+    ingested_at timestamptz
+);

@@ -1,0 +1,222 @@
+"""The API only reads, in little time, and outlives its database."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from conftest import running
+from marts import Event, Marts, moment
+
+from api.database import READER_ROLE, SETTINGS, Database, read_sql
+from sandbox import postgres
+
+WALLET = "0xabc0000000000000000000000000000000000001"
+PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
+NOON = moment("2025-11-03T12:00:00+00:00")
+
+MANY_ROWS = """
+insert into marts.twap_status
+select
+    (n / 2)::text, 'w' || n % 50, now() - n * interval '1 min', now(), null,
+    'BTC', 'B', n::text, null, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, '{}',
+    now()
+from generate_series(1, 20000) as n;
+
+insert into marts.twap_latest
+select
+    n::text, 'w' || n % 50, now(), now(), now(), now(), 'BTC', 'B', 'finished', null,
+    1, 1, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, now(), now()
+from generate_series(1, 10000) as n;
+
+insert into marts.twap_withdrawn
+select n::text, 'w' || n % 50, now() from generate_series(1, 10000) as n;
+
+insert into marts.etl_builds
+select n::text, '1', now(), '{}', '1', now(), now() + n * interval '1 min'
+from generate_series(1, 2000) as n;
+
+analyze;
+"""
+
+
+def error_code(response: httpx.Response, status: int = 503) -> str:
+    assert response.status_code == status, response.text
+    code = response.json()["error"]["code"]
+    assert isinstance(code, str)
+    return code
+
+
+def test_empty_database_is_not_built(new_database: Callable[[], str]) -> None:
+    with running(new_database()) as client:
+        response = client.get(PAGE)
+        assert error_code(response) == "not_built"
+        assert response.headers["retry-after"]
+        assert error_code(client.get("/api/v1/twaps/1")) == "not_built"
+        health = client.get("/healthz")
+        assert error_code(health) == "not_built"
+        assert health.json()["status"] == "degraded"
+        assert health.json()["database"] == "connected"
+        assert client.get("/livez").status_code == 200
+
+
+def test_marts_of_an_unfinished_first_build_are_not_built(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([Event("1", WALLET, NOON, "finished")], finished=False)
+    for path in (PAGE, "/api/v1/twaps/1", "/healthz"):
+        assert error_code(client.get(path)) == "not_built"
+
+
+def test_slow_query_is_given_up(client: httpx.Client, marts: Marts) -> None:
+    marts.build([])
+    with marts.connection.transaction():
+        marts.connection.execute("lock table marts.twap_status")
+        began = time.monotonic()
+        assert error_code(client.get(PAGE)) == "query_timeout"
+        assert 1.5 < time.monotonic() - began < 5
+    assert client.get(PAGE).status_code == 200
+
+
+def test_too_many_requests_at_once_wait_and_then_are_refused(marts: Marts) -> None:
+    marts.build([])
+    with running(marts.url, pool_size=1) as client:
+        assert client.get(PAGE).status_code == 200
+        with marts.connection.transaction():
+            marts.connection.execute("lock table marts.twap_status")
+            with ThreadPoolExecutor(3) as threads:
+                codes = {
+                    error_code(response)
+                    for response in threads.map(client.get, [PAGE] * 3)
+                }
+    assert "query_timeout" in codes
+    assert codes <= {"query_timeout", "database_unavailable"}
+
+
+def test_lost_connections_are_replaced_unseen(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([])
+    assert client.get(PAGE).status_code == 200
+    marts.connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'twap_api' and datname = current_database()"
+    )
+    assert client.get(PAGE).status_code == 200
+
+
+def test_database_that_goes_and_comes_back_needs_no_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    try:
+        url = postgres.start(folder, durable=False).url
+        marts = Marts(url)
+        marts.create()
+        marts.build([])
+        marts.connection.close()
+        postgres.stop(folder)
+        with running(url) as client:
+            health = client.get("/healthz")
+            assert error_code(health) == "database_unavailable"
+            assert health.json()["database"] == "unavailable"
+            assert client.get("/livez").status_code == 200
+
+            assert postgres.start(folder, durable=False).url == url
+            wait_for(client, 200)
+            postgres.stop(folder)
+            assert error_code(client.get(PAGE)) == "database_unavailable"
+            postgres.start(folder, durable=False)
+            wait_for(client, 200)
+    finally:
+        postgres.remove(folder)
+
+
+def wait_for(client: httpx.Client, status: int) -> None:
+    deadline = time.monotonic() + 15
+    while client.get(PAGE).status_code != status:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def reader(server: postgres.Server, marts: Marts) -> Iterator[str]:
+    """The reader's role, which may read these marts and nothing else."""
+    execute: Callable[[str], object] = marts.connection.execute
+    execute(f"create role {READER_ROLE}")
+    execute(f"grant usage on schema marts to {READER_ROLE}")
+    execute(f"grant select on all tables in schema marts to {READER_ROLE}")
+    yield READER_ROLE
+    execute(f"drop owned by {READER_ROLE}")
+    execute(f"drop role {READER_ROLE}")
+
+
+def test_connections_take_the_reader_role_where_there_is_one(
+    reader: str, client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([Event("1", WALLET, NOON, "finished")])
+    assert len(client.get(PAGE).json()["twaps"]) == 1
+    marts.connection.execute(f"revoke all on marts.twap_status from {reader}")
+    assert error_code(client.get(PAGE)) == "not_granted"
+
+
+def test_connections_cannot_write_with_or_without_the_role(marts: Marts) -> None:
+    marts.build([])
+    for statement in ("delete from marts.etl_builds", "create table marts.x ()"):
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            run_as_the_api_does(marts.url, statement)
+
+
+def run_as_the_api_does(url: str, statement: str) -> list[Any]:
+    """The rows of a statement on a connection of the API's own pool."""
+
+    async def run() -> list[Any]:
+        database = Database(url, pool_size=1)
+        await database.open()
+        try:
+            return await database._read_once(statement, {})
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_connections_have_the_settings(marts: Marts, name: str) -> None:
+    ((value,),) = run_as_the_api_does(marts.url, f"show {name}")
+    assert value == {"DateStyle": "ISO, MDY"}.get(name, SETTINGS[name])
+
+
+def test_every_query_reads_index_ranges(marts: Marts) -> None:
+    marts.connection.execute(MANY_ROWS)
+    page = plan_of(marts, "twap_page")
+    by_id = plan_of(marts, "twap_events")
+    for table in ("twap_status", "twap_latest", "twap_withdrawn"):
+        assert f"Seq Scan on {table}" not in page + by_id
+    assert "Index Scan Backward using idx_etl_builds_finished_at" in page
+    # The rows come in the order of the walk: no sort stands between them and the limit.
+    assert re.search(
+        r"Limit .*\n *->  WindowAgg .*\n.*\n *->  Index Scan using "
+        r"idx_twap_status_wallet_ts .*\n *Index Cond: .*wallet = .*ts >= .*ROW\(ts, ",
+        page,
+    )
+
+
+def plan_of(marts: Marts, query: str) -> str:
+    """The plan that the API's connections use, whatever the values."""
+    for name, value in SETTINGS.items():
+        marts.connection.execute("select set_config(%s, %s, false)", [name, value])
+    names: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    statement = re.sub(r"%\((\w+)\)s", place, read_sql(query))
+    rows = marts.connection.execute(f"explain (generic_plan) {statement}").fetchall()
+    return "\n".join(row[0] for row in rows)
