@@ -120,7 +120,7 @@ def _copied_programs() -> Path:
     source = installation()
     release = shared_dir() / f"postgres-{version(PACKAGE)}"
     programs = release / PACKAGE / "pginstall" / "bin"
-    if release.is_dir():
+    if (programs / "postgres").is_file():
         return programs
     unfinished = release.with_name(f"{release.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -138,8 +138,11 @@ def _copied_programs() -> Path:
     try:
         unfinished.rename(release)
     except OSError:
-        # Another process of root was quicker.
-        shutil.rmtree(unfinished, ignore_errors=True)
-        if not release.is_dir():
-            raise
+        if (programs / "postgres").is_file():
+            # Another process of root was quicker.
+            shutil.rmtree(unfinished)
+        else:
+            # Somebody who tidies /var/tmp took the programs, and left their folder.
+            shutil.rmtree(release)
+            unfinished.rename(release)
     return programs

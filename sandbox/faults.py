@@ -2,6 +2,7 @@
 
 A fault takes a request and a function that answers it honestly, and returns what the
 client gets: it may call that function late, change its answer, or not call it at all.
+One that raises ConnectionError drops the connection without an answer.
 """
 
 import time

@@ -12,7 +12,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -172,7 +172,9 @@ class S3Server:
             if request.headers.get("x-amz-request-payer") != "requester":
                 return error(403, "AccessDenied", "Access Denied")
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
-            return Response.from_app(self._moto, environ)
+            # moto lists by walking what `put` may change meanwhile.
+            with self._lock if method == "LIST" else nullcontext():
+                return Response.from_app(self._moto, environ)
 
         response = fault(request, honest) if fault else honest()
         return response(environ, start_response)
@@ -197,6 +199,10 @@ def _handler(connections: set[socket.socket]) -> type[MotoRequestHandler]:
         def finish(self) -> None:
             connections.discard(self.request)
             super().finish()
+
+        def connection_dropped(self, *_: Any) -> None:
+            """End what a fault dropped, instead of waiting for the next request."""
+            self.close_connection = True
 
         def log(self, *_: Any) -> None:
             """Say nothing: the tests' output and the demo's belong to others."""

@@ -17,6 +17,7 @@ NS_PER_HOUR = 60 * NS_PER_MINUTE
 
 FIRST_TWAP_ID = 1_335_000
 HEAVY_WALLET_SHARE = 0.04
+NEVER_ENDING_SHARE = 0.015
 
 
 class Event(NamedTuple):
@@ -63,6 +64,15 @@ COINS = (
 
 # The frequent ones come first: the draw is skewed towards the start.
 MINUTES = (5, 15, 30, 60, 10, 120, 20, 90, 45, 240, 270, 360, 720, 1440, 2880, 10080)
+
+# A hundred ends as they are shared out; "paused" is a word that nobody has seen yet.
+ENDS = (
+    *("finished",) * 73,
+    *("terminated",) * 20,
+    *("error",) * 5,
+    *("stopped",) * 1,
+    *("paused",) * 1,
+)
 
 ERRORS = (
     "Insufficient margin to place order.",
@@ -117,21 +127,19 @@ def hourly_events(
 def _twap(random: Random, twap_id: int, hour_ns: int, names: list[str]) -> list[Event]:
     draw = random.random
     coin = COINS[int(len(COINS) * draw() ** 1.5)]
-    heavy = draw() < HEAVY_WALLET_SHARE
-    wallet = names[0 if heavy else int(len(names) * draw() * draw())]
-    minutes = MINUTES[int(len(MINUTES) * draw() ** 2)]
     size = 1 + int(coin.typical_size * draw() / (0.05 + draw()))
+    heavy = draw() < HEAVY_WALLET_SHARE
     time_ns = hour_ns + int(draw() * NS_PER_HOUR)
     placed = Event(
         twap_id=twap_id,
         time_ns=time_ns,
         coin=coin.name,
-        user=wallet,
+        user=names[0 if heavy else int(len(names) * draw() * draw())],
         side="B" if draw() < 0.52 else "A",
         size=decimal_text(size, coin.size_decimals),
         executed_size="0.0",
         executed_notional="0.0",
-        minutes=minutes,
+        minutes=MINUTES[int(len(MINUTES) * draw() ** 2)],
         reduce_only=draw() < 0.15,
         randomize=draw() < 0.3,
         placed_ms=time_ns // NS_PER_MS,
@@ -140,44 +148,38 @@ def _twap(random: Random, twap_id: int, hour_ns: int, names: list[str]) -> list[
     )
     events = [placed]
     if draw() < 0.02:
-        time_ns += 1 + int(draw() * 30 * NS_PER_MINUTE)
+        triggered_ns = time_ns + 1 + int(draw() * 30 * NS_PER_MINUTE)
         events = [
             placed._replace(status="waitingForTrigger"),
-            placed._replace(time_ns=time_ns),
+            placed._replace(time_ns=triggered_ns),
         ]
-
-    fate = draw()
-    if fate < 0.015:
+    if draw() < NEVER_ENDING_SHARE:
         return events
-    status, executed, elapsed = "finished", 1.0, 1.0
-    if fate < 0.06:
-        status, executed = "error", draw()
-    elif fate < 0.26:
-        status, executed = "terminated", draw()
-    elif fate < 0.27:
-        status, executed = "stopped", draw()
-    elif fate < 0.275:
-        # A word that nobody has seen yet.
-        status, executed = "paused", draw()
-    elif fate < 0.33:
-        # Partly filled, though finished.
-        executed = 0.5 + draw() / 2
-    if status != "finished":
-        elapsed = executed
-    executed_size = size if executed == 1.0 else int(size * executed)
+    return [*events, _ended(random, events[-1], coin, size)]
+
+
+def _ended(random: Random, activated: Event, coin: Coin, size: int) -> Event:
+    draw = random.random
+    status = ENDS[int(len(ENDS) * draw())]
+    if status == "finished":
+        # As a rule wholly executed, and a little before or after its time.
+        executed = size if draw() < 0.95 else int(size * (0.5 + draw() / 2))
+        elapsed = 1.0
+    else:
+        elapsed = draw()
+        executed = int(size * elapsed)
     price = coin.price + int(coin.price * (draw() - 0.5) / 5)
     lag_ns = int((draw() - 0.25) * 20 * NS_PER_SECOND)
-    duration_ns = int(minutes * elapsed * NS_PER_MINUTE) + lag_ns
-    ended = placed._replace(
-        time_ns=time_ns + max(duration_ns, NS_PER_SECOND),
-        executed_size=decimal_text(executed_size, coin.size_decimals),
+    duration_ns = int(activated.minutes * elapsed * NS_PER_MINUTE) + lag_ns
+    return activated._replace(
+        time_ns=activated.time_ns + max(duration_ns, NS_PER_SECOND),
+        executed_size=decimal_text(executed, coin.size_decimals),
         executed_notional=decimal_text(
-            executed_size * price, coin.size_decimals + coin.price_decimals
+            executed * price, coin.size_decimals + coin.price_decimals
         ),
         status=status,
         status_error=ERRORS[int(len(ERRORS) * draw())] if status == "error" else None,
     )
-    return [*events, ended]
 
 
 def _in_blocks(random: Random, events: list[Event]) -> list[Event]:

@@ -3,7 +3,7 @@
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import md5
 from typing import Any
@@ -11,7 +11,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from werkzeug.wrappers import Request, Response
 
 from sandbox.faults import answer, delay
 from sandbox.s3 import S3Server
@@ -192,6 +199,37 @@ def test_injected_delay_makes_the_answer_late(server: S3Server) -> None:
     got = client(server).get_object(Bucket=server.bucket, Key="a", **PAYING)
     assert got["Body"].read() == b"1"
     assert time.monotonic() - began >= 0.3
+
+
+def test_fault_may_change_what_an_honest_answer_says(server: S3Server) -> None:
+    server.put("a", b"whole body")
+
+    def cut_and_renamed(_: Request, honest: Callable[[], Response]) -> Response:
+        response = honest()
+        length = response.headers["Content-Length"]
+        response.set_data(response.get_data()[:5])
+        response.headers |= {"ETag": '"x"', "Connection": "close"}
+        response.headers["Content-Length"] = length
+        return response
+
+    server.inject(cut_and_renamed)
+    got = client(server).get_object(Bucket=server.bucket, Key="a", **PAYING)
+    assert got["ETag"] == '"x"'
+    with pytest.raises((IncompleteReadError, ResponseStreamingError)):
+        got["Body"].read()
+
+
+def test_fault_may_drop_the_connection(server: S3Server) -> None:
+    server.put("a", b"1")
+
+    def dropped(_request: Request, _honest: Callable[[], Response]) -> Response:
+        raise ConnectionError
+
+    server.inject(dropped, times=1)
+    s3 = client(server)
+    with pytest.raises(ConnectionClosedError):
+        s3.get_object(Bucket=server.bucket, Key="a", **PAYING)
+    assert s3.get_object(Bucket=server.bucket, Key="a", **PAYING)["Body"].read() == b"1"
 
 
 def test_healed_server_has_no_faults(server: S3Server) -> None:
