@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import psutil  # type: ignore[import-untyped]  # psutil publishes no types
 
 from sandbox.binaries import shared_dir
+from warehouse.errors import UserError
 
 USER = DATABASE = "postgres"
 
@@ -70,8 +71,17 @@ def locate(folder: Path) -> Place:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep every other process from starting or stopping the folder's server."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Keep every other process from starting or stopping the folder's server.
+
+    Raises UserError when the folder is another user's.
+    """
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:
+        raise UserError(
+            f"The sandbox's Postgres in {folder} is another user's. Be that user, "
+            "remove the folder, or point DATABASE_URL at a Postgres."
+        ) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -79,7 +79,13 @@ def start(folder: Path = DEFAULT_FOLDER, *, durable: bool = True) -> Server:
     Raises UserError, with the server's own words, when it cannot be started.
     """
     place = locate(folder)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The sandbox's Postgres has no place: {place.folder} cannot be made "
+            f"({error.strerror}). Mend that, or point DATABASE_URL at a Postgres."
+        ) from None
     with locked(place.folder):
         running = running_server(place)
         if running and _answers(running):
@@ -204,7 +210,7 @@ def _start(place: Place, programs: Runner, *, durable: bool) -> Server:
             _start_once(place, programs, durable=durable)
         except subprocess.CalledProcessError as error:
             reason = _last_words(error.stdout)
-            if "already in use" not in reason and "still in use" not in reason:
+            if not re.search("(already|still) in use", error.stdout):
                 break
             # Another took the port meanwhile, or a killed server's last process has yet
             # to let go of its memory.
@@ -237,7 +243,14 @@ def _start_once(place: Place, programs: Runner, *, durable: bool) -> None:
 
 def _answers(server: Server) -> bool:
     try:
-        psycopg.connect(server.url, connect_timeout=10).close()
+        # Said outright, so that no PG… variable of our caller says it.
+        psycopg.connect(
+            server.url,
+            hostaddr="127.0.0.1",
+            sslmode="disable",
+            options="",
+            connect_timeout=10,
+        ).close()
     except psycopg.OperationalError as error:
         # A server without a free connection is well.
         return "too many clients" in str(error)

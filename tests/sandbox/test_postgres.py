@@ -207,12 +207,39 @@ def test_taken_port_is_left_for_another(folder: Path, server: postgres.Server) -
     assert postgres.start(folder, durable=False).port != server.port
 
 
+def test_port_taken_at_the_last_moment_is_left_for_another(
+    folder: Path, server: postgres.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = postgres._free_port
+    ports = iter([server.port])
+    monkeypatch.setattr(
+        postgres, "_free_port", lambda place: next(ports, None) or honest(place)
+    )
+    assert postgres.start(folder, durable=False).port != server.port
+
+
+def test_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/postgres cannot be made.*DATABASE_URL"):
+        postgres.start(tmp_path / "file" / "postgres")
+
+
 def test_libpq_variables_of_the_caller_do_not_matter(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"PGPORT": "1", "PGDATA": "/nowhere", "PGHOST": "x"}.items():
+    variables = {
+        "PGPORT": "1",
+        "PGDATA": "/nowhere",
+        "PGHOSTADDR": "127.0.0.2",
+        "PGSSLMODE": "require",
+        "PGOPTIONS": "-c no_such=1",
+    }
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert scalar(postgres.start(folder, durable=False).url, "select 1") == 1
+    server = postgres.start(folder, durable=False)
+    for name in variables:
+        monkeypatch.delenv(name)
+    assert scalar(server.url, "select 1") == 1
 
 
 def test_folder_made_again_does_not_show_old_data(folder: Path) -> None:
@@ -293,6 +320,10 @@ def test_home_of_mode_700_of_another_user_works(
         assert scalar(again.socket_url, "select 1") == 1
         postgres.remove(folder)
         assert not folder.exists()
+        (home / "of another").mkdir()
+        (home / "of another" / "lock").touch(mode=0)
+        with pytest.raises(UserError, match="another user's"):
+            postgres.start(home / "of another")
 
     try:
         assert as_nobody(work) == 0
