@@ -39,7 +39,7 @@ A moment in time, truncated to microseconds; null where the text is none.
 {% macro iso_8601_pattern() -%}
     {%- set date = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
     {%- set time = '([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?' -%}
-    {%- set zone = '([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+    {%- set zone = '([Zz]|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)' -%}
     '^\s*{{ date }}([Tt ]{{ time }}\s*{{ zone }}?)?\s*$'
 {%- endmacro %}
 

@@ -9,12 +9,16 @@ object, null where it is none.
 | `error: msg` | | error | msg |
 | `error`, or empty or null | msg | error | msg |
 | empty or null | empty or null | unknown | |
-| anything else | | as published | status_error as published |
+| anything else, other objects too | | as published | status_error as published |
 -#}
 {% macro status_as_json(status) -%}
+    {#- jsonb cannot hold a NUL: it becomes the replacement character. -#}
+    {%- set json -%}
+        regexp_replace({{ status }}, '(?<!\\)((\\\\)*)\\u0000', '\1\\ufffd', 'g')
+    {%- endset -%}
     case
-        when {{ status }} ~ '^\s*\{' and pg_input_is_valid({{ status }}, 'jsonb')
-            then {{ status }}::jsonb
+        when {{ status }} ~ '^\s*\{' and pg_input_is_valid({{ json }}, 'jsonb')
+            then {{ json }}::jsonb
     end
 {%- endmacro %}
 

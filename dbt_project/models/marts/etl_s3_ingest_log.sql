@@ -52,12 +52,12 @@ landings as (
 )
 
 select
-    newest_attempts.object_key,
+    newest_attempts.object_key::text as object_key,
     shown_versions.last_modified,
-    shown_versions.etag,
+    shown_versions.etag::text as etag,
     shown_versions.size_bytes,
     landings.rows as rows_ingested,
-    newest_attempts.error_text,
+    newest_attempts.error_text::text as error_text,
     newest_attempts.attempts,
     landings.completed_at as ingested_at
 from newest_attempts

@@ -9,6 +9,7 @@
         },
     )
 }}
+-- depends_on: {{ touched('twap_id') }}
 
 with landed_rows as (
     select *

@@ -8,6 +8,7 @@
         },
     )
 }}
+-- depends_on: {{ touched('twap_id') }}
 
 with superseded_rows as (
     select twap_id, wallet, touched_at

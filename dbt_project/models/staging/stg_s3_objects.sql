@@ -1,12 +1,12 @@
 select
-    object_key,
-    etag,
+    object_key::text as object_key,
+    etag::text as etag,
     attempt,
-    outcome,
-    error as error_text,
+    outcome::text as outcome,
+    error::text as error_text,
     size_bytes,
     rows as row_count,
     last_modified,
     attempted_at,
-    _dlt_load_id as load_id
+    _dlt_load_id::text as load_id
 from {{ source('staging', 's3_objects') }}

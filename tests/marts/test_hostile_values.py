@@ -1,0 +1,34 @@
+"""Values that nobody expects, against the oracle."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.marts.hostile import hostile_body
+from tests.marts.warehouse import Warehouse
+
+WRITTEN = datetime(2025, 12, 5, tzinfo=UTC)
+
+
+def test_hostile_values_give_the_marts_of_an_independent_computation(
+    warehouse: Warehouse,
+) -> None:
+    for seed in range(60):
+        hostility = (0.02, 0.1, 0.5)[seed % 3]
+        body = hostile_body(seed, 200, hostility)
+        warehouse.put(f"raw/twap_statuses/{seed}.parquet", body, WRITTEN)
+    assert warehouse.run_with_oracle() == 0
+    assert warehouse.differences() == []
+
+
+def test_objects_published_again_in_any_order_give_the_same_marts_as_a_rebuild(
+    warehouse: Warehouse,
+) -> None:
+    for stage in range(4):
+        for seed in range(stage, 12, 1 + stage):
+            body = hostile_body(seed * 100 + (stage % 3), 30, 0.05)
+            written = WRITTEN + timedelta(seconds=(seed * 7 + stage * 5) % 3)
+            warehouse.put(f"raw/twap_statuses/{seed}.parquet", body, written)
+        assert warehouse.run_with_oracle() == 0
+        assert warehouse.differences() == []
+    incremental = warehouse.contents()
+    warehouse.rebuild()
+    assert warehouse.contents() == incremental

@@ -1,0 +1,19 @@
+"""A sample history, with every oddity of the source, against the oracle."""
+
+from datetime import UTC, datetime
+
+from sandbox import sample
+from tests.marts.warehouse import Warehouse
+
+
+def test_marts_of_a_history_loaded_in_stages_equal_an_independent_computation(
+    warehouse: Warehouse,
+) -> None:
+    objects = list(sample.generate(days=4, twaps_per_day=400, seed=7))
+    stages = [objects[: len(objects) // 2], objects[len(objects) // 2 :]]
+    for stage in stages:
+        for published in stage:
+            warehouse.put(published.key, published.body, published.last_modified)
+        assert warehouse.run_with_oracle() == 3
+        assert warehouse.differences() == []
+    assert len(warehouse.query("select from marts.twap_status")) > 2_000

@@ -1,0 +1,104 @@
+"""A whole warehouse for a test: a bucket, a database, and the oracle beside them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from ingestion import Selection
+from sandbox.s3 import S3Server
+from tests.marts.oracle import Oracle, Published, Row
+from warehouse.builds import Need, build
+from warehouse.commands.elt import elt
+from warehouse.settings import Settings
+
+
+@dataclass
+class Warehouse:
+    """A bucket whose objects are loaded into a database, and what the marts should be."""
+
+    s3: S3Server
+    url: str
+    working_dir: Path
+    oracle: Oracle = field(default_factory=Oracle)
+    bucket: dict[str, Published] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes, last_modified: datetime) -> None:
+        """Publish an object."""
+        shown = Published(key, body, last_modified.replace(microsecond=0))
+        self.bucket[key] = shown
+        assert self.s3.put(key, body, last_modified) == shown.etag
+
+    def run(self, selection: Selection | None = None) -> int:
+        """Run `elt` as the command does; return its exit status."""
+        return elt(selection or Selection(), self.settings(), self.url)
+
+    def run_with_oracle(self) -> int:
+        """Run over the whole bucket, and let the oracle do the same."""
+        exit_status = self.run()
+        (newest,) = self.query("select max(inserted_at) as at from staging._dlt_loads")
+        self.oracle.run(sorted(self.bucket.values(), key=lambda o: o.key), newest["at"])
+        return exit_status
+
+    def rebuild(self) -> None:
+        """Make the marts anew, as the command does."""
+        build(self.url, Need.FULL_REFRESH)
+
+    def settings(self) -> Settings:
+        """Return the settings that lead to this warehouse."""
+        return Settings(
+            aws_endpoint_url=self.s3.endpoint_url,
+            aws_s3_bucket=self.s3.bucket,
+            dlt_data_dir=str(self.working_dir),
+        )
+
+    def query(self, sql: str, *parameters: Any) -> list[Row]:
+        """Return the rows of a query."""
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            connection.execute("set time zone 'UTC'")
+            return connection.execute(sql.encode(), parameters).fetchall()
+
+    def differences(self) -> list[str]:
+        """Return every cell in which the marts and the oracle differ, in words."""
+        found = []
+        for mart, expected in self.oracle.marts().items():
+            key = KEYS[mart]
+            want = {tuple(row[name] for name in key): row for row in expected}
+            rows = self.query(f"select * from marts.{mart}")
+            have = {tuple(row[name] for name in key): row for row in rows}
+            found += [f"{mart}: missing {k}" for k in want.keys() - have.keys()]
+            found += [f"{mart}: too many {k}" for k in have.keys() - want.keys()]
+            for k in want.keys() & have.keys():
+                found += [
+                    f"{mart} {k}: {name} is {have[k][name]!r}, not {value!r}"
+                    for name, value in want[k].items()
+                    if name in have[k] and have[k][name] != value
+                ]
+        return found
+
+    def contents(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return all rows of all marts but those of runs and builds, in the order of keys."""
+        return {
+            mart: [
+                tuple(_exactly(value) for value in row.values())
+                for row in self.query(f"select * from marts.{mart} order by {', '.join(key)}")
+            ]
+            for mart, key in KEYS.items()
+        }
+
+
+KEYS = {
+    "twap_status": ("twap_id", "wallet", "ts", "status"),
+    "twap_latest": ("twap_id", "wallet"),
+    "twap_withdrawn": ("twap_id", "wallet"),
+    "twap_status_rejected": ("s3_object_key", "s3_etag", "row_number"),
+}
+
+
+def _exactly(value: Any) -> Any:
+    """1.0 and 1.00 are equal decimals, and not the same bytes."""
+    return str(value) if isinstance(value, Decimal) else value
