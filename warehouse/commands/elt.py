@@ -48,7 +48,8 @@ def elt(selection: Selection, settings: Settings, database_url: str) -> int:
         database.connect(database_url) as connection,
     ):
         prepare(connection)
-        _keep_sample_data_apart(connection, settings)
+        if not selection.local_files:
+            _keep_sample_data_apart(connection, settings)
         run_id = begin_run(connection, _mode(selection))
         try:
             report = _ingest(selection, settings, database_url, guard=lock.check)
