@@ -217,6 +217,6 @@ def plan_of(marts: Marts, query: str) -> str:
             names.append(match[1])
         return f"${names.index(match[1]) + 1}"
 
-    statement = re.sub(r"%\((\w+)\)s", place, read_sql(query))
+    statement = re.sub(r"%\((\w+)\)s", place, read_sql(query)).replace("%%", "%")
     rows = marts.connection.execute(f"explain (generic_plan) {statement}").fetchall()
     return "\n".join(row[0] for row in rows)
