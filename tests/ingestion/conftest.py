@@ -46,3 +46,11 @@ def database_url(server: postgres.Server) -> str:
 @pytest.fixture
 def warehouse(bucket: S3Server, database_url: str, tmp_path: Path) -> Warehouse:
     return Warehouse(bucket, database_url, tmp_path / "dlt")
+
+
+@pytest.fixture
+def socket_url(server: postgres.Server, database_url: str) -> str:
+    """The test's database by its Unix socket."""
+    name = database_url.rsplit("/", 1)[1]
+    before, _, parameters = server.socket_url.partition("?")
+    return f"{before.rsplit('/', 1)[0]}/{name}?{parameters}"
