@@ -37,7 +37,9 @@ lint: setup ## check format, types and style of Python and SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar .
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project
+	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar --templater placeholder \
+		api ingestion warehouse
 
 bench: setup ## measure our speed against limits of the same run
 	@$(BIN)/python -m benchmarks $(ARGS)

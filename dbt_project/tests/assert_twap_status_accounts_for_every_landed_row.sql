@@ -6,9 +6,10 @@ shown versions of its objects must be the copies of its events and its rejected 
 with landed_rows as (
     select
         twap_id,
-        count(distinct (s3_object_key, s3_etag, row_number)) as addresses,
-        count(distinct (s3_object_key, s3_etag, row_number))
-            filter (where reason is not null) as rejected
+        count(distinct row(s3_object_key, s3_etag, row_number)) as addresses,
+        count(distinct row(s3_object_key, s3_etag, row_number)) filter (
+            where reason is not null
+        ) as rejected
     from {{ ref('int_landed_rows') }}
     where is_shown and twap_id is not null
     group by twap_id

@@ -1,9 +1,9 @@
-{#- A row here is an object whose rejected rows are not all in the mart, or too many. -#}
+{#- A row here is an object whose rejected rows are not those in the mart. -#}
 
 with landed_rows as (
     select
         s3_object_key,
-        count(distinct (s3_etag, row_number)) as rejected
+        count(distinct row(s3_etag, row_number)) as rejected
     from {{ ref('int_landed_rows') }}
     where
         is_shown

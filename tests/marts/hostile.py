@@ -14,7 +14,12 @@ IDS += ["1e41", "8" * 70, "i" * 256, "i" * 257, "😀" * 192, "😀" * 200, "NaN
 WALLETS = ["0xABC123", "0xabc123", "Wallet", "wallet", "ÄÖ", "äö", "", None, "w" * 3000]
 TIMES = [
     *("1764867622417074898", "1764867622417074", "1764867622417", "1764867622"),
-    *("1.764867622417e+12", "1764867622417.0", "1764867622417.5", "1764867622417999999"),
+    *(
+        "1.764867622417e+12",
+        "1764867622417.0",
+        "1764867622417.5",
+        "1764867622417999999",
+    ),
     *("2025-12-04T17:00:22.417074898", "2025-12-04 17:00:22Z", "2025-12-04", ""),
     *("2025-12-04T17:00:22.417+05:30", "2025-12-04T17:00:22,4-0130", "2025-02-30"),
     *("9999-12-31T23:59:59Z", "0001-01-01", "now", "infinity", "01/02/2025", "1e40"),
@@ -34,10 +39,33 @@ STATUSES = [
 ERRORS = [None, None, "", "message", "m" * 3000, "quote ' and \\ and \n newline"]
 NUMBERS = [
     *("0", "0.0", "1.5", "168.460000000000000001", "-1", "+2", ".5", "5.", "1e-40"),
-    *("1E2", "1e40", "1e41", "1e-41", "1e040", "NaN", "Infinity", "1,5", "1_000", "0x1"),
+    *(
+        "1E2",
+        "1e40",
+        "1e41",
+        "1e-41",
+        "1e040",
+        "NaN",
+        "Infinity",
+        "1,5",
+        "1_000",
+        "0x1",
+    ),
     *("", None, " 3 ", "9" * 64, "9" * 65, "1e", "e1", ".", "--1", "١٢", "1e+0040"),
 ]
-MINUTES = ["0", "5", "30.0", "3e1", "30.5", "-1", "2147483647", "2147483648", "", None, "x"]
+MINUTES = [
+    "0",
+    "5",
+    "30.0",
+    "3e1",
+    "30.5",
+    "-1",
+    "2147483647",
+    "2147483648",
+    "",
+    None,
+    "x",
+]
 BOOLEANS = ["true", "False", "T", "f", "1", "0", "yes", "", None]
 COINS = ["BTC", "kBONK", "@107", "PURR/USDC", "xyz:NVDA", "#1890", "", None, "c" * 300]
 SIDES = ["A", "B", "", None, "buy"]
@@ -89,7 +117,9 @@ def hostile_body(seed: int, rows: int, hostility: float) -> bytes:
         {
             name: pa.array(
                 [
-                    choose.choice((COLUMNS if choose.random() < hostility else PLAIN)[name])
+                    choose.choice(
+                        (COLUMNS if choose.random() < hostility else PLAIN)[name]
+                    )
                     for _ in range(rows)
                 ],
                 pa.string(),
@@ -130,7 +160,9 @@ def _struct(value: str) -> dict[str, str | None]:
 
 def _decimal(value: str) -> Decimal | None:
     read = Decimal(value)
-    in_range = read.is_finite() and read.adjusted() < 19 and -read.as_tuple().exponent < 19
+    in_range = (
+        read.is_finite() and read.adjusted() < 19 and -read.as_tuple().exponent < 19
+    )
     return read if in_range else None
 
 

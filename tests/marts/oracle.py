@@ -122,7 +122,10 @@ class Oracle:
                     copies[*twap, event["ts"], event["status"]].append(event)
                 elif is_shown:
                     rejected.append(
-                        {n: event[n] for n in ("s3_object_key", "s3_etag", "row_number")}
+                        {
+                            n: event[n]
+                            for n in ("s3_object_key", "s3_etag", "row_number")
+                        }
                     )
         lives: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for same in copies.values():
@@ -217,7 +220,8 @@ def interpret(row: Row, last_modified: datetime) -> tuple[Row, bool]:
     if minutes is not None and not (is_whole(minutes) and 0 <= minutes < 2**31):
         good, minutes = False, None
     wallet = "".join(
-        chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in str(row.get("state_user") or "")
+        chr(ord(c) + 32) if "A" <= c <= "Z" else c
+        for c in str(row.get("state_user") or "")
     )
     event = {
         "twap_id": twap_id(row.get("twap_id")),
@@ -231,7 +235,11 @@ def interpret(row: Row, last_modified: datetime) -> tuple[Row, bool]:
         "notional_executed": amount("state_executedNtl"),
         "status": status,
         "status_error": status_error,
-        "is_terminal": True if status in TERMINAL else False if status in OPEN else None,
+        "is_terminal": True
+        if status in TERMINAL
+        else False
+        if status in OPEN
+        else None,
         "duration_minutes": None if minutes is None else int(minutes),
         "reduce_only": boolean(row.get("state_reduceOnly")),
         "randomize": boolean(row.get("state_randomize")),
@@ -277,7 +285,9 @@ def instant(value: Any) -> datetime | None:
     match = ISO.fullmatch(str(value or ""))
     if not match:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    year, month, day, hour, minute, second = (
+        int(part or 0) for part in match.groups()[:6]
+    )
     micro = int((match[7] or "").ljust(6, "0")[:6])
     try:
         at = datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)

@@ -85,7 +85,9 @@ class Warehouse:
         return {
             mart: [
                 tuple(_exactly(value) for value in row.values())
-                for row in self.query(f"select * from marts.{mart} order by {', '.join(key)}")
+                for row in self.query(
+                    f"select * from marts.{mart} order by {', '.join(key)}"
+                )
             ]
             for mart, key in KEYS.items()
         }

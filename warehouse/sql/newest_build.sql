@@ -1,14 +1,16 @@
 select
     builds.project_version,
     -- A complete load that tells something good and that no finished build has taken.
-    exists (
+    exists(
         select
         from staging._dlt_loads as loads
         where
             loads.status = 0
             and not exists (
                 select from marts.etl_builds as taken
-                where taken.finished_at is not null and loads.load_id = any(taken.load_ids)
+                where
+                    taken.finished_at is not null
+                    and loads.load_id = any(taken.load_ids)
             )
             and exists (
                 select from staging.s3_objects as objects

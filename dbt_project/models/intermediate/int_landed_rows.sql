@@ -1,9 +1,8 @@
 {{ config(unlogged=true) }}
 
 {#-
-Each `lateral … offset 0` is one step that Postgres evaluates once a row: without it, the
-expressions of one step would be copied into each place of the next that names them.
-The id stands outside, so that the filter on it finds the index of the landed rows.
+A step that ends in `offset 0` is evaluated once a row: without that, Postgres would copy
+the expressions of the step into each place of the next one that names them.
 -#}
 
 -- Read twice in an increment, and yet filtered before anything else.
@@ -18,89 +17,123 @@ rows_in_scope as (
     {%- if is_full_build() %}
     select * from landed_rows
     {%- else %}
-    select *
-    from landed_rows
-    where normalised_twap_id in (
-        select twap_id from {{ ref('int_touched_twaps') }}
-    )
+    select * from landed_rows
+    where
+        normalised_twap_id in (
+            select touched.twap_id from {{ ref('int_touched_twaps') }} as touched
+        )
 
     union all
 
-    select *
-    from landed_rows
+    select * from landed_rows
     where
         normalised_twap_id is null
         and s3_object_key in (
-            select s3_object_key from {{ ref('int_touched_objects') }}
+            select touched.s3_object_key
+            from {{ ref('int_touched_objects') }} as touched
         )
     {%- endif %}
+),
+
+visible_rows as (
+    select
+        landed.*,
+        loads.completed_at as landed_at,
+        versions.last_modified,
+        versions.is_shown,
+        versions.touched_at
+    from rows_in_scope as landed
+    inner join {{ ref('int_loads') }} as loads on landed.load_id = loads.load_id
+    inner join {{ ref('int_object_versions') }} as versions
+        on
+            landed.s3_object_key = versions.s3_object_key
+            and landed.s3_etag = versions.s3_etag
+),
+
+read as (
+    select
+        *,
+        {{ number('size_requested') }} as requested,
+        {{ number('size_executed') }} as executed,
+        {{ number('notional_executed') }} as notional,
+        {{ number('duration_minutes') }} as minutes,
+        {{ number('event_time') }} as event_number,
+        {{ number('order_time') }} as order_number,
+        {{ status_as_json('status') }} as status_json
+    from visible_rows
+    offset 0
+),
+
+understood as (
+    select
+        *,
+        {{ instant('event_time', 'event_number') }} as event_at,
+        {{ instant('order_time', 'order_number') }} as order_at,
+        {{ duration_minutes('minutes') }} as whole_minutes,
+        {{ published_status('status', 'status_json') }} as status_word,
+        {{ published_error('status', 'status_json', 'status_error') }} as error_message
+    from read
+    offset 0
+),
+
+interpreted as (
+    select
+        *,
+        nullif(lower(wallet collate "C"), '') collate "default" as wallet_key,
+        coalesce(
+            {{ believable('event_at', 'last_modified') }},
+            {{ believable('order_at', 'last_modified') }}
+        ) as ts,
+        {{ believable('order_at', 'last_modified') }} as order_ts,
+        coalesce(nullif(asset, ''), 'unknown') as asset_name,
+        coalesce(
+            status_word,
+            case when error_message is not null then 'error' end,
+            'unknown'
+        ) as final_status
+    from understood
+    offset 0
 )
 
 select
-    landed.normalised_twap_id as twap_id,
-    keys.wallet,
-    keys.ts,
-    keys.order_ts,
-    keys.asset,
-    coalesce(nullif(landed.side, ''), 'unknown') as side,
-    numbers.size_requested,
-    numbers.size_executed,
-    numbers.notional_executed,
-    keys.status,
-    parsed.status_error,
-    {{ is_terminal('keys.status') }} as is_terminal,
-    parsed.duration_minutes,
-    {{ boolean_of('landed.reduce_only') }} as reduce_only,
-    {{ boolean_of('landed.randomize') }} as randomize,
-    landed.s3_object_key,
-    landed.s3_etag,
-    landed.row_number,
-    landed.raw_payload,
-    versions.last_modified,
-    versions.is_shown,
-    versions.touched_at,
-    loads.completed_at as landed_at,
-    {{ rejection_reason() }} as reason
-from rows_in_scope as landed
-inner join {{ ref('int_loads') }} as loads on landed.load_id = loads.load_id
-inner join {{ ref('int_object_versions') }} as versions
-    on
-        landed.s3_object_key = versions.s3_object_key
-        and landed.s3_etag = versions.s3_etag
-cross join lateral (
-    select
-        {{ number('landed.size_requested') }} as size_requested,
-        {{ number('landed.size_executed') }} as size_executed,
-        {{ number('landed.notional_executed') }} as notional_executed,
-        {{ number('landed.duration_minutes') }} as duration_minutes,
-        {{ number('landed.event_time') }} as event_time,
-        {{ number('landed.order_time') }} as order_time,
-        {{ status_as_json('landed.status') }} as status_json
-    offset 0
-) as numbers
-cross join lateral (
-    select
-        {{ instant('landed.event_time', 'numbers.event_time') }} as event_at,
-        {{ instant('landed.order_time', 'numbers.order_time') }} as order_at,
-        {{ duration_minutes('numbers.duration_minutes') }} as duration_minutes,
-        {{ published_status('landed.status', 'numbers.status_json') }} as status,
-        {{ published_error('landed.status', 'numbers.status_json', 'landed.status_error') }}
-            as status_error
-    offset 0
-) as parsed
-cross join lateral (
-    select
-        nullif(lower(landed.wallet collate "C"), '') collate "default" as wallet,
-        coalesce(
-            {{ believable('parsed.event_at', 'versions.last_modified') }},
-            {{ believable('parsed.order_at', 'versions.last_modified') }}
-        ) as ts,
-        {{ believable('parsed.order_at', 'versions.last_modified') }} as order_ts,
-        coalesce(nullif(landed.asset, ''), 'unknown') as asset,
-        coalesce(
-            parsed.status,
-            case when parsed.status_error is not null then 'error' end,
-            'unknown'
-        ) as status
-    offset 0
-) as keys
+    normalised_twap_id as twap_id,
+    wallet_key as wallet,
+    ts,
+    order_ts,
+    asset_name as asset,
+    coalesce(nullif(side, ''), 'unknown') as side,
+    requested as size_requested,
+    executed as size_executed,
+    notional as notional_executed,
+    final_status as status,
+    error_message as status_error,
+    {{ is_terminal('final_status') }} as is_terminal,
+    whole_minutes as duration_minutes,
+    {{ boolean_of('reduce_only') }} as reduce_only,
+    {{ boolean_of('randomize') }} as randomize,
+    s3_object_key,
+    s3_etag,
+    row_number,
+    raw_payload,
+    last_modified,
+    is_shown,
+    touched_at,
+    landed_at,
+    nullif(
+        concat_ws(
+            '; ',
+            {{ why_missing('twap_id', 'normalised_twap_id') }},
+            {{ why_missing('state_user', 'wallet_key') }},
+            {{ why_no_moment('ts') }},
+            {{ why_no_number('state_sz', 'size_requested', 'requested') }},
+            {{ why_no_number('state_executedSz', 'size_executed', 'executed') }},
+            {{ why_no_number('state_executedNtl', 'notional_executed', 'notional') }},
+            {{ why_no_duration('duration_minutes', 'whole_minutes') }},
+            {{ why_too_long('twap_id', 'normalised_twap_id') }},
+            {{ why_too_long('state_user', 'wallet_key') }},
+            {{ why_too_long('state_coin', 'asset_name') }},
+            {{ why_too_long('status', 'final_status') }}
+        ),
+        ''
+    ) as reason
+from interpreted

@@ -1,21 +1,22 @@
 {{ config(post_hook="{{ begin_build() }}") }}
 
-{#- Not by ref: etl_builds is the last model of a build, and this is the first. -#}
-{%- set builds = api.Relation.create(
-    database=target.database, schema=target.schema, identifier='etl_builds'
-) %}
+with taken as (
+    {%- if is_full_build() %}
+    select null::text as load_id
+    where false
+    {%- else %}
+    -- Not by ref: etl_builds is the last model of a build, and this is the first.
+    select unnest(load_ids) as load_id
+    from {{ target.schema }}.etl_builds
+    where finished_at is not null
+    {%- endif %}
+)
 
 select
     loads.load_id,
     loads.completed_at,
-    {% if is_full_build() -%}
-        true
-    {%- else -%}
-        not exists (
-            select from {{ builds }} as builds
-            where
-                builds.finished_at is not null
-                and loads.load_id = any(builds.load_ids)
-        )
-    {%- endif %} as is_new
+    not exists (
+        select from taken
+        where taken.load_id = loads.load_id
+    ) as is_new
 from {{ ref('stg_loads') }} as loads

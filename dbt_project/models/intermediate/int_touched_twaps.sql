@@ -15,6 +15,4 @@ where
         from {{ ref('int_touched_objects') }} as touched
     )
     -- A full refresh asks nobody what is touched.
-    {%- if flags.FULL_REFRESH %}
-    and false
-    {%- endif %}
+    and {{ not flags.FULL_REFRESH }}

@@ -30,14 +30,14 @@ newest_attempts as (
         error as error_text,
         count(*) over (partition by object_key)::integer as attempts
     from attempts
-    order by object_key, observed desc
+    order by object_key asc, observed desc
 ),
 
 shown_versions as (
     select distinct on (object_key) *
     from attempts
     where outcome in ('landed', 'known')
-    order by object_key, observed desc
+    order by object_key asc, observed desc
 ),
 
 landings as (

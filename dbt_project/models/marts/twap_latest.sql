@@ -17,14 +17,20 @@ with events as (
 ),
 
 event_counts as (
-    select twap_id, wallet, count(*)::integer as event_count
+    select
+        twap_id,
+        wallet,
+        count(*)::integer as event_count
     from events
     group by twap_id, wallet
 ),
 
 -- Every landed row of the TWAP counts, whatever became of it.
 updates as (
-    select twap_id, wallet, max(touched_at) as updated_at
+    select
+        twap_id,
+        wallet,
+        max(touched_at) as updated_at
     from {{ ref('int_landed_rows') }}
     group by twap_id, wallet
 )

@@ -24,10 +24,9 @@ with landed_rows as (
 copies as (
     select
         *,
-        row_number() over newest_first as place,
-        row(s3_object_key, row_number)
-        is distinct from lag(row(s3_object_key, row_number)) over newest_first
-            as is_new_address
+        row(s3_object_key, row_number) as address,
+        lag(row(s3_object_key, row_number)) over newest_first as address_before,
+        row_number() over newest_first as place
     from landed_rows
     window
         newest_first as (
@@ -44,8 +43,9 @@ copies as (
 counted as (
     select
         *,
-        count(*) filter (where is_new_address)
-            over (partition by twap_id, wallet, ts, status)::integer as copies
+        count(*) filter (where address is distinct from address_before)
+            over (partition by twap_id, wallet, ts, status)
+            as copies
     from copies
 ),
 
@@ -95,7 +95,7 @@ select
     s3_object_key,
     s3_etag,
     row_number,
-    copies,
+    copies::integer as copies,
     raw_payload,
     landed_at as inserted_at
 from events

@@ -11,7 +11,10 @@
 -- depends_on: {{ touched('twap_id') }}
 
 with superseded_rows as (
-    select twap_id, wallet, touched_at
+    select
+        twap_id,
+        wallet,
+        touched_at
     from {{ ref('int_landed_rows') }}
     where
         not is_shown
@@ -23,10 +26,11 @@ select
     wallet,
     max(touched_at) as updated_at
 from superseded_rows
-where not exists (
-    select from {{ ref('twap_latest') }} as latest
-    where
-        latest.twap_id = superseded_rows.twap_id
-        and latest.wallet = superseded_rows.wallet
-)
+where
+    not exists (
+        select from {{ ref('twap_latest') }} as latest
+        where
+            latest.twap_id = superseded_rows.twap_id
+            and latest.wallet = superseded_rows.wallet
+    )
 group by twap_id, wallet
