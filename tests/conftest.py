@@ -1,4 +1,4 @@
-"""Real components for all tests: one Postgres for the session, databases of their own."""
+"""Real components for all tests: a Postgres for the session, a database for each."""
 
 import secrets
 from collections.abc import Iterator
@@ -37,7 +37,12 @@ def database_url(server: postgres.Server) -> str:
 
 @pytest.fixture(autouse=True)
 def _no_credentials_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "DATABASE_URL"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")

@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. A UserError is one line, no traceback."""
+    """Run one command; return its exit status. A UserError is one line of text."""
     options = _parser().parse_args(arguments)
     # boto3 looks for its credentials in the environment, and people keep them in .env.
     load_dotenv(PROJECT_ROOT / ".env")

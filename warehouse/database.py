@@ -139,7 +139,7 @@ def libpq_environment(url: str) -> dict[str, str]:
 
 
 def environment_without_libpq() -> dict[str, str]:
-    """Return this process's environment less what libpq reads: the URL alone decides."""
+    """Return the environment less what libpq reads of it: the URL alone decides."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("PG")
     }

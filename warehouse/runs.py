@@ -13,7 +13,7 @@ SQL_DIR = Path(__file__).parent / "sql"
 
 @dataclass(frozen=True)
 class RunFigures:
-    """What a run saw and did, as its row tells it; null where it did not come so far."""
+    """What a run saw and did; null where it did not come so far."""
 
     listed_at: datetime | None = None
     objects_listed: int | None = None

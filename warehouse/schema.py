@@ -25,7 +25,8 @@ def prepare(connection: Connection) -> None:
     except psycopg.Error as error:
         raise UserError(
             "The schemas staging and marts cannot be made: "
-            f"{' '.join(str(error).split())}. Let the login of DATABASE_URL create schemas in this database."
+            f"{' '.join(str(error).split())}. "
+            "Let the login of DATABASE_URL create schemas in this database."
         ) from None
     try:
         connection.execute(read_statement(SQL_DIR, "reader_role"))

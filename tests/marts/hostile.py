@@ -106,7 +106,7 @@ PLAIN: dict[str, list[Any]] = {
 
 def hostile_body(seed: int, rows: int, hostility: float) -> bytes:
     """Return a parquet object; each value is hostile with that probability."""
-    choose = random.Random(seed)  # noqa: S311  # Not for secrets.
+    choose = random.Random(seed)
     names = [
         name
         for name in COLUMNS

@@ -1,7 +1,5 @@
 """A sample history, with every oddity of the source, against the oracle."""
 
-from datetime import UTC, datetime
-
 from sandbox import sample
 from tests.marts.warehouse import Warehouse
 

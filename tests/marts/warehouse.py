@@ -19,7 +19,7 @@ from warehouse.settings import Settings
 
 @dataclass
 class Warehouse:
-    """A bucket whose objects are loaded into a database, and what the marts should be."""
+    """A bucket that is loaded into a database, and what the marts should be."""
 
     s3: S3Server
     url: str
@@ -81,7 +81,7 @@ class Warehouse:
         return found
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return all rows of all marts but those of runs and builds, in the order of keys."""
+        """Return all rows of the marts of TWAPs, in the order of their keys."""
         return {
             mart: [
                 tuple(_exactly(value) for value in row.values())
