@@ -115,7 +115,7 @@ class Warehouse:
     def landed(self, columns: str = "twap_id, status") -> list[Any]:
         """The rows of complete loads, in order."""
         return self.rows(
-            f"select {columns} from staging.twap_statuses where _dlt_load_id in "  # noqa: S608  # the test's own text
+            f"select {columns} from staging.twap_statuses where _dlt_load_id in "
             "(select load_id from staging._dlt_loads where status = 0) "
             'order by _s3_object_key, _dlt_load_id collate "C", _row_number'
         )
