@@ -1,0 +1,54 @@
+"""The commands, run as their user runs them: a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from warehouse import PROJECT_ROOT
+
+FOREIGN = ("AWS_", "PG", "DBT_", "API_", "ELT_", "LOG_")
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment with these settings, and none but these."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+    # Else a machine in a cloud asks that for credentials, and ~/.aws has some.
+    isolated = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    }
+    return kept | isolated | settings
+
+
+def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `python -m warehouse` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "warehouse", *arguments],
+        cwd=PROJECT_ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@contextmanager
+def running(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run `python -m warehouse` while the block lasts, then ask it to end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "warehouse", *arguments],
+        cwd=PROJECT_ROOT,
+        env=dict(env),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)

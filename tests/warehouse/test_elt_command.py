@@ -1,0 +1,173 @@
+"""What `python -m warehouse elt` says and how it ends, above all when things go wrong."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from sandbox import sample
+from sandbox.parquet import write_rows
+from sandbox.s3 import S3Server
+from tests.warehouse.command import environment, run
+from warehouse.database import run_lock
+
+ROW = {
+    "twap_id": 1,
+    "time": 1764867622417,
+    "state_coin": "BTC",
+    "state_user": "0xabc123",
+    "state_side": "B",
+    "state_sz": "1.0",
+    "state_executedSz": "0.0",
+    "state_executedNtl": "0.0",
+    "state_minutes": 5,
+    "state_timestamp": 1764867622417,
+    "status": "activated",
+}
+
+
+@pytest.fixture
+def bucket():
+    with S3Server() as s3:
+        yield s3
+
+
+@pytest.fixture
+def env(bucket: S3Server, database_url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(
+        DATABASE_URL=database_url,
+        DLT_DATA_DIR=str(tmp_path / "dlt"),
+        **bucket.environment,
+    )
+
+
+def has_rows(database_url: str) -> bool:
+    with psycopg.connect(database_url) as connection:
+        try:
+            rows = connection.execute("select from staging.twap_statuses limit 1")
+        except psycopg.errors.UndefinedTable:
+            return False
+        return rows.rowcount > 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "arguments", "said"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, (), "credentials"),
+        ({"AWS_S3_BUCKET": "no-such-bucket"}, (), "no-such-bucket"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, (), "127.0.0.1:9"),
+        ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:9/d"}, (), "127.0.0.1:9"),
+        ({"DATABASE_URL": "mysql://u:secret@host/d"}, (), "not a Postgres URL"),
+        ({"LOG_LEVEL": "LOUD"}, (), "LOG_LEVEL"),
+        ({}, ("--local-file", "/no/such/file.parquet"), "/no/such/file.parquet"),
+        ({}, ("--object-key", "raw/twap_statuses/none"), "raw/twap_statuses/none"),
+        ({"ELT_MAX_COST_USD": "0"}, (), "ELT_MAX_COST_USD"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict | tuple) else None,
+)
+def test_a_mistake_is_one_line_and_exit_1_and_loads_nothing(
+    wrong: dict[str, str],
+    arguments: tuple[str, ...],
+    said: str,
+    env: dict[str, str],
+    bucket: S3Server,
+    database_url: str,
+) -> None:
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    ended = run("elt", *arguments, env=env | wrong)
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert ended.returncode == 1
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
+    assert not has_rows(database_url)
+
+
+def test_objects_that_fail_are_named_and_exit_3(
+    env: dict[str, str], bucket: S3Server, database_url: str
+) -> None:
+    bucket.put("raw/twap_statuses/good.parquet", write_rows([ROW]))
+    bucket.put("raw/twap_statuses/bad.parquet", b"PAR1 but no more")
+    ended = run("elt", env=env)
+    assert ended.returncode == 3
+    assert "failed: raw/twap_statuses/bad.parquet: " in ended.stdout
+    assert has_rows(database_url)
+
+
+def test_a_second_run_with_nothing_new_starts_no_dbt_and_leaves_a_row(
+    env: dict[str, str], bucket: S3Server, database_url: str
+) -> None:
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    for _ in range(2):
+        assert run("elt", env=env).returncode == 0
+    with psycopg.connect(database_url) as connection:
+        runs = connection.execute(
+            "select mode, exit_status, objects_listed, objects_new, objects_loaded,"
+            " rows_loaded, finished_at is not null"
+            " from marts.etl_runs order by started_at"
+        ).fetchall()
+        builds = connection.execute("select from marts.etl_builds").rowcount
+    assert runs == [
+        ("incremental", 0, 1, 1, 1, 1, True),
+        ("incremental", 0, 1, 0, 0, 0, True),
+    ]
+    assert builds == 1
+
+
+def test_a_run_beside_another_says_so_and_exits_75(
+    env: dict[str, str], database_url: str
+) -> None:
+    with run_lock(database_url):
+        ended = run("elt", env=env)
+    assert ended.returncode == 75
+    assert "Another run" in ended.stderr
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
+    env: dict[str, str], bucket: S3Server, database_url: str
+) -> None:
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    ended = run("elt", "--dry-run", env=env)
+    assert ended.returncode == 0
+    assert "1 objects" in ended.stderr
+    assert "USD" in ended.stderr
+    with psycopg.connect(database_url) as connection:
+        schemas = connection.execute(
+            "select from pg_namespace where nspname in ('staging', 'marts')"
+        )
+        assert schemas.rowcount == 0
+
+
+def test_an_empty_bucket_gives_empty_marts(
+    env: dict[str, str], database_url: str
+) -> None:
+    assert run("elt", env=env).returncode == 0
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select from marts.twap_status").rowcount == 0
+        assert connection.execute("select from marts.etl_builds").rowcount == 1
+
+
+def test_real_data_is_not_mixed_with_the_demos(
+    env: dict[str, str], bucket: S3Server
+) -> None:
+    from warehouse.commands.elt import SAMPLE_PREFIX
+
+    one = next(sample.generate(days=1, twaps_per_day=24, prefix=SAMPLE_PREFIX))
+    bucket.put(one.key, one.body)
+    assert run("elt", env=env | {"AWS_S3_PREFIX": SAMPLE_PREFIX}).returncode == 0
+    ended = run("elt", env=env)
+    assert ended.returncode == 1
+    assert "sample data" in ended.stderr
+
+
+def test_a_new_project_version_makes_the_marts_anew(
+    env: dict[str, str], bucket: S3Server, database_url: str
+) -> None:
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    assert run("elt", env=env).returncode == 0
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update marts.etl_builds set project_version = '0.0.1'")
+        connection.execute("delete from marts.twap_status")
+        assert run("elt", env=env).returncode == 0
+        assert connection.execute("select from marts.twap_status").rowcount == 1
