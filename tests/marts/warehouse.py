@@ -65,10 +65,13 @@ class Warehouse:
     def differences(self) -> list[str]:
         """Return every cell in which the marts and the oracle differ, in words."""
         found = []
-        for mart, expected in self.oracle.marts().items():
+        marts = self.oracle.marts() | {"etl_s3_ingest_log": self.oracle.ingest_log()}
+        for mart, expected in marts.items():
             key = KEYS[mart]
             want = {tuple(row[name] for name in key): row for row in expected}
             rows = self.query(f"select * from marts.{mart}")
+            for row in rows:
+                row["has_error"] = row.get("error_text") is not None
             have = {tuple(row[name] for name in key): row for row in rows}
             found += [f"{mart}: missing {k}" for k in want.keys() - have.keys()]
             found += [f"{mart}: too many {k}" for k in have.keys() - want.keys()]
@@ -97,6 +100,7 @@ KEYS = {
     "twap_status": ("twap_id", "wallet", "ts", "status"),
     "twap_latest": ("twap_id", "wallet"),
     "twap_withdrawn": ("twap_id", "wallet"),
+    "etl_s3_ingest_log": ("object_key",),
     "twap_status_rejected": ("s3_object_key", "s3_etag", "row_number"),
 }
 

@@ -1,4 +1,4 @@
-"""What `python -m warehouse elt` says and how it ends, above all when things go wrong."""
+"""What `python -m warehouse elt` says and how it ends, above all when it fails."""
 
 from pathlib import Path
 

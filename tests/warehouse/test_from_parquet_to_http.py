@@ -21,6 +21,10 @@ from tests.warehouse.command import environment, run, running
 PREFIX = "raw/twap_statuses/"
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 ORDER_MS = 1764867622417
+STATUSES = [
+    *("activated", "waitingForTrigger", "finished", "terminated"),
+    *("error", "stopped", "paused", None),
+]
 
 
 @dataclass
@@ -31,7 +35,7 @@ class Instance:
     api: httpx.Client
 
     def twaps(self, wallet: str, **query: Any) -> list[dict[str, Any]]:
-        window = {"start": "2023-01-01", "end": "2027-01-01"} if not query else query
+        window = query or {"start": "2023-01-01", "end": "2027-01-01"}
         answer = self.api.get("/api/v1/twaps", params={"wallet": wallet, **window})
         assert answer.status_code == 200, answer.text
         twaps: list[dict[str, Any]] = answer.json()["twaps"]
@@ -75,10 +79,7 @@ def fill(bucket: S3Server) -> None:
         "pair": [event(1, "activated"), event(1, "finished")],
         "statuses": [
             event(100 + n, status, state_user="0xstatus")
-            for n, status in enumerate(
-                ["activated", "waitingForTrigger", "finished", "terminated"]
-                + ["error", "stopped", "paused", None]
-            )
+            for n, status in enumerate(STATUSES)
         ],
         "errors-as-json": [
             event(200, '{"error": "margin"}', state_user="0xerror"),
