@@ -68,14 +68,14 @@ class Package:
         before any object was good.
         """
         bundle: list[pa.Table] = []
+        rows = size = 0
         for table in self._decoded():
             bundle.append(table)
-            if (
-                sum(part.num_rows for part in bundle) >= BUNDLE_ROWS
-                or sum(part.nbytes for part in bundle) >= BUNDLE_BYTES
-            ):
+            rows += table.num_rows
+            size += table.nbytes
+            if rows >= BUNDLE_ROWS or size >= BUNDLE_BYTES:
                 yield ROWS_TABLE, _together(bundle)
-                bundle = []
+                bundle, rows, size = [], 0, 0
         if bundle:
             yield ROWS_TABLE, _together(bundle)
         good = any(attempt.outcome != "failed" for attempt in self.attempts)
