@@ -1,14 +1,9 @@
 """The SQL of this part, by name."""
 
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any, LiteralString, cast
 
-_FOLDER = Path(__file__).parent / "sql"
+from warehouse.statements import read_statement
 
-
-@cache
-def statement(name: str) -> LiteralString:
-    """Return the text of `sql/<name>.sql`. It is ours, so psycopg may trust it."""
-    text: Any = (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    return cast("LiteralString", text)
+statement = partial(read_statement, Path(__file__).parent / "sql")
+"""The text of `ingestion/sql/<name>.sql`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 from dotenv import load_dotenv
 
 from warehouse import PROJECT_ROOT, __version__, log
@@ -30,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        print(f"error: Postgres: {reason}. Check DATABASE_URL.", file=sys.stderr)
+        return UserError.exit_code
     except KeyboardInterrupt:
         print("Interrupted. What is complete is kept; run it again.", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -1,15 +1,12 @@
 """Whether the marts are behind what has landed."""
 
 from enum import Enum
-from pathlib import Path
 
 import psycopg
 
 from warehouse import __version__, dbt
 from warehouse.database import Connection
-from warehouse.statements import read_statement
-
-SQL_DIR = Path(__file__).parent / "sql"
+from warehouse.statements import statement
 
 
 class Need(Enum):
@@ -26,7 +23,7 @@ def needed_build(connection: Connection) -> Need:
     Marts of another project version were made by other rules, so they are made anew.
     """
     try:
-        row = connection.execute(read_statement(SQL_DIR, "newest_build")).fetchone()
+        row = connection.execute(statement("newest_build")).fetchone()
     except psycopg.errors.UndefinedTable:
         return Need.FULL_REFRESH
     if row is None or row[0] != __version__:

@@ -3,12 +3,9 @@
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 
 from warehouse.database import Connection
-from warehouse.statements import read_statement
-
-SQL_DIR = Path(__file__).parent / "sql"
+from warehouse.statements import statement
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,7 @@ class RunFigures:
 def begin_run(connection: Connection, mode: str) -> str:
     """Write the row of a run that begins; return its id. It has no end as yet."""
     run_id = str(uuid.uuid4())
-    connection.execute(
-        read_statement(SQL_DIR, "begin_run"), {"run_id": run_id, "mode": mode}
-    )
+    connection.execute(statement("begin_run"), {"run_id": run_id, "mode": mode})
     return run_id
 
 
@@ -40,6 +35,6 @@ def finish_run(
 ) -> None:
     """Write the end of a run into its row."""
     connection.execute(
-        read_statement(SQL_DIR, "finish_run"),
+        statement("finish_run"),
         {"run_id": run_id, "exit_status": exit_status, **asdict(figures)},
     )

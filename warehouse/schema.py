@@ -1,15 +1,11 @@
 """What the warehouse needs in a database before the first run."""
 
-from pathlib import Path
-
 import psycopg
 import structlog
 
 from warehouse.database import Connection
 from warehouse.errors import UserError
-from warehouse.statements import read_statement
-
-SQL_DIR = Path(__file__).parent / "sql"
+from warehouse.statements import statement
 
 log = structlog.get_logger("warehouse.schema")
 
@@ -21,7 +17,7 @@ def prepare(connection: Connection) -> None:
     UserError when it may not make schemas or tables.
     """
     try:
-        connection.execute(read_statement(SQL_DIR, "prepare"))
+        connection.execute(statement("prepare"))
     except psycopg.Error as error:
         raise UserError(
             "The schemas staging and marts cannot be made: "
@@ -29,7 +25,7 @@ def prepare(connection: Connection) -> None:
             "Let the login of DATABASE_URL create schemas in this database."
         ) from None
     try:
-        connection.execute(read_statement(SQL_DIR, "reader_role"))
+        connection.execute(statement("reader_role"))
     except psycopg.errors.InsufficientPrivilege as error:
         log.warning(
             "no_reader_role",

@@ -1,7 +1,6 @@
 """`demo`: a month of sample TWAPs, by the same way that real ones go."""
 
 import os
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +12,7 @@ from warehouse import database
 from warehouse.commands.elt import EXIT_SOME_FAILED, SAMPLE_PREFIX, elt
 from warehouse.errors import UserError
 from warehouse.settings import Settings
-from warehouse.statements import read_statement
-
-SQL_DIR = Path(__file__).parent.parent / "sql"
+from warehouse.statements import statement
 
 
 def demo(settings: Settings) -> int:
@@ -53,8 +50,8 @@ def demo(settings: Settings) -> int:
 
 def _show(url: str, settings: Settings, console: Console) -> None:
     with database.connect(url) as connection:
-        totals = connection.execute(read_statement(SQL_DIR, "demo_totals")).fetchone()
-        wallets = connection.execute(read_statement(SQL_DIR, "demo_wallet")).fetchone()
+        totals = connection.execute(statement("demo_totals")).fetchone()
+        wallets = connection.execute(statement("demo_wallet")).fetchone()
         if totals is None or wallets is None:
             raise UserError("The demo loaded no TWAPs. Run make clean, then make demo.")
         events, twaps, wallet_count, rejected, first_event, last_event = totals
@@ -64,16 +61,17 @@ def _show(url: str, settings: Settings, console: Console) -> None:
             f" {rejected} rows cannot be events, and stand in twap_status_rejected."
         )
         (wallet,) = wallets
-        table = Table("TWAP", "asset", "side", "status", "executed", "requested")
-        for column in ("average price", "started", "ended"):
+        console.print(f"\nThe newest TWAPs of {wallet}:")
+        table = Table(box=None, pad_edge=False)
+        for column in ("TWAP", "asset", "side", "status"):
             table.add_column(column)
-        table.title = f"The newest TWAPs of {wallet}"
-        shown = connection.execute(
-            read_statement(SQL_DIR, "demo_twaps"), {"wallet": wallet}
-        )
+        for column in ("executed", "of", "average price"):
+            table.add_column(column, justify="right")
+        table.add_column("ended (UTC)")
+        shown = connection.execute(statement("demo_twaps"), {"wallet": wallet})
         for row in shown:
             table.add_row(*(str(value) if value is not None else "" for value in row))
-    console.print(table)
+    console.print(table, "")
     page = f"http://{settings.api_host}:{settings.api_port}/api/v1/twaps"
     console.print(
         "How to go on:\n"

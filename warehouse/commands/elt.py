@@ -23,14 +23,12 @@ from warehouse.errors import UserError
 from warehouse.runs import RunFigures, begin_run, finish_run
 from warehouse.schema import prepare
 from warehouse.settings import Settings
-from warehouse.statements import read_statement
+from warehouse.statements import statement
 
 EXIT_SOME_FAILED = 3
 
 SAMPLE_PREFIX = "sample/twap_statuses/"
 """Where the demo's objects lie, so that a database tells sample data from real."""
-
-SQL_DIR = Path(__file__).parent.parent / "sql"
 
 log = structlog.get_logger("warehouse.elt")
 
@@ -71,7 +69,7 @@ def _keep_sample_data_apart(connection: Connection, settings: Settings) -> None:
         return
     try:
         row = connection.execute(
-            read_statement(SQL_DIR, "holds_sample_data"), {"prefix": SAMPLE_PREFIX}
+            statement("holds_sample_data"), {"prefix": SAMPLE_PREFIX}
         ).fetchone()
     except psycopg.errors.UndefinedTable:
         return

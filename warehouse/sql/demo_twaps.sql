@@ -5,9 +5,8 @@ select
     status,
     size_executed::text,
     size_requested::text,
-    average_price::text,
-    to_char(started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as started_at,
-    to_char(ended_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as ended_at
+    round(average_price, 4)::text as average_price,
+    to_char(ended_at at time zone 'UTC', 'MM-DD HH24:MI') as ended_at
 from marts.twap_latest
 where wallet = %(wallet)s
 order by ts desc, twap_id collate "C" desc
