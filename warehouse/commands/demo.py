@@ -64,10 +64,10 @@ def _show(url: str, settings: Settings, console: Console) -> None:
         console.print(f"\nThe newest TWAPs of {wallet}:")
         table = Table(box=None, pad_edge=False)
         for column in ("TWAP", "asset", "side", "status"):
-            table.add_column(column)
-        for column in ("executed", "of", "average price"):
+            table.add_column(column, no_wrap=True)
+        for column in ("executed", "of", "price"):
             table.add_column(column, justify="right")
-        table.add_column("ended (UTC)")
+        table.add_column("ended, UTC", no_wrap=True)
         shown = connection.execute(statement("demo_twaps"), {"wallet": wallet})
         for row in shown:
             table.add_row(*(str(value) if value is not None else "" for value in row))
