@@ -60,7 +60,7 @@ class Warehouse:
         """Return the rows of a query."""
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
             connection.execute("set time zone 'UTC'")
-            return connection.execute(sql.encode(), parameters).fetchall()
+            return connection.execute(sql.encode(), parameters or None).fetchall()
 
     def differences(self) -> list[str]:
         """Return every cell in which the marts and the oracle differ, in words."""

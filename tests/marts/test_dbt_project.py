@@ -1,0 +1,63 @@
+"""dbt's own tests, its documentation, and how an increment finds its rows."""
+
+import json
+
+from sandbox import sample
+from tests.marts.hostile import hostile_body
+from tests.marts.test_hostile_values import WRITTEN
+from tests.marts.warehouse import Warehouse
+from warehouse import dbt
+
+TARGET = dbt.DBT_DIR / "target"
+
+
+def test_unit_tests_of_every_rule_of_interpretation_pass(warehouse: Warehouse) -> None:
+    warehouse.run()
+    dbt.run(["test", "--select", "test_type:unit"], warehouse.url, quiet=True)
+    results = json.loads((TARGET / "run_results.json").read_text())["results"]
+    assert len(results) >= 19
+
+
+def test_documentation_is_generated_with_every_mart_in_its_catalog(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.run()
+    dbt.run(["docs", "generate"], warehouse.url, quiet=True)
+    catalog = json.loads((TARGET / "catalog.json").read_text())
+    marts = {
+        n.split(".")[-1] for n in catalog["nodes"] if ".twap_" in n or ".etl_" in n
+    }
+    assert marts >= {"twap_status", "twap_latest", "etl_s3_ingest_log", "etl_builds"}
+
+
+def test_descriptions_of_columns_reach_postgres(warehouse: Warehouse) -> None:
+    warehouse.run()
+    (undescribed,) = warehouse.query(
+        "select count(*) as count from pg_attribute"
+        " where attrelid = 'marts.twap_status'::regclass and attnum > 0"
+        " and col_description(attrelid, attnum) is null"
+    )
+    assert undescribed["count"] == 0
+
+
+def test_rows_of_a_wallet_lie_together_after_a_full_build(warehouse: Warehouse) -> None:
+    warehouse.put("raw/twap_statuses/a.parquet", hostile_body(1, 3_000, 0.02), WRITTEN)
+    warehouse.run()
+    rows = warehouse.query("select wallet, ts from marts.twap_status order by ctid")
+    assert len(rows) > 30
+    assert rows == sorted(rows, key=lambda row: (row["wallet"], row["ts"]))
+
+
+def test_an_increment_finds_its_landed_rows_by_index(warehouse: Warehouse) -> None:
+    *history, newest = sample.generate(days=5, twaps_per_day=4_800, oddities=False)
+    for published in history:
+        warehouse.put(published.key, published.body, published.last_modified)
+    warehouse.run()
+    warehouse.put(newest.key, newest.body, newest.last_modified)
+    warehouse.run()
+    compiled = TARGET / "compiled/twap_warehouse/dbt_project/models/intermediate"
+    sql = (compiled / "int_landed_rows.sql").read_text()
+    plan = warehouse.query(f"explain {sql}")
+    text = "\n".join(row["QUERY PLAN"] for row in plan)
+    assert "twap_statuses_normalised_twap_id" in text
+    assert "Seq Scan on twap_statuses" not in text
