@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from io import BytesIO
 from typing import Any
 
@@ -195,6 +195,9 @@ class Oracle:
                     "updated_at": touched[twap],
                 }
             )
+        newest = max((event["ts"] for event in status), default=None)
+        for twap in latest:
+            twap["is_overdue"] = is_overdue(twap, newest)
         withdrawn = [
             {"twap_id": twap[0], "wallet": twap[1], "updated_at": at}
             for twap, at in once_here.items()
@@ -205,7 +208,119 @@ class Oracle:
             "twap_latest": latest,
             "twap_withdrawn": withdrawn,
             "twap_status_rejected": rejected,
+            "twap_coverage": coverage(status),
+            "twap_daily": daily(latest),
+            "twap_digest": digests(status),
         }
+
+
+def is_overdue(twap: Row, newest: datetime | None) -> bool:
+    """Tell whether an open TWAP should have ended an hour before the newest event."""
+    if twap["is_terminal"] is not False or newest is None:
+        return False
+    if twap["order_ts"] is None or twap["duration_minutes"] is None:
+        return False
+    end = (twap["order_ts"] - EPOCH) / timedelta(minutes=1) + twap["duration_minutes"]
+    return end + 60 < (newest - EPOCH) / timedelta(minutes=1)
+
+
+def coverage(events: list[Row]) -> list[Row]:
+    """Return twap_coverage."""
+    hours: dict[datetime, list[Row]] = defaultdict(list)
+    for event in events:
+        hours[event["ts"].replace(minute=0, second=0, microsecond=0)].append(event)
+    rows = []
+    hour = min(hours, default=EPOCH)
+    while hours and hour <= max(hours):
+        inside = hours.get(hour, [])
+        moments = [event["ts"] for event in inside]
+        rows.append(
+            {
+                "hour": hour,
+                "events": len(inside),
+                "activated": sum(event["status"] == "activated" for event in inside),
+                "terminal": sum(event["is_terminal"] is True for event in inside),
+                "objects": len({event["s3_object_key"] for event in inside}),
+                "is_empty": not inside,
+                "first_event": min(moments, default=None),
+                "last_event": max(moments, default=None),
+            }
+        )
+        hour += timedelta(hours=1)
+    return rows
+
+
+def daily(latest: list[Row]) -> list[Row]:
+    """Return twap_daily."""
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for twap in latest:
+        if twap["is_terminal"]:
+            key = (twap["ts"].date(), twap["asset"], twap["side"], twap["status"])
+            groups[key].append(twap)
+    return [
+        {
+            "day": day,
+            "asset": asset,
+            "side": side,
+            "status": status,
+            "twaps": len(twaps),
+            "size_executed": total(twaps, "size_executed"),
+            "notional_executed": total(twaps, "notional_executed"),
+            "wallets": len({twap["wallet"] for twap in twaps}),
+        }
+        for (day, asset, side, status), twaps in groups.items()
+    ]
+
+
+def total(twaps: list[Row], name: str) -> Decimal | None:
+    """Return the exact sum of what is not null; null where all are."""
+    amounts = [twap[name] for twap in twaps if twap[name] is not None]
+    with localcontext(prec=300):
+        return sum(amounts, Decimal(0)) if amounts else None
+
+
+def digests(events: list[Row]) -> list[Row]:
+    """Return twap_digest."""
+    days: dict[Any, list[Row]] = defaultdict(list)
+    for event in events:
+        days[event["ts"].date()].append(event)
+    rows = []
+    for day, inside in days.items():
+        inside.sort(
+            key=lambda e: (
+                e["twap_id"].encode(),
+                e["wallet"].encode(),
+                e["ts"],
+                e["status"].encode(),
+            )
+        )
+        text = "\n".join(canonical_text(event) for event in inside)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        rows.append({"day": day, "events": len(inside), "sha256": digest})
+    return rows
+
+
+def canonical_text(event: Row) -> str:
+    """Return the line of an event that its day's digest is taken of."""
+
+    def micros(at: datetime | None) -> int | None:
+        return None if at is None else (at - EPOCH) // timedelta(microseconds=1)
+
+    def plain(amount: Decimal | None) -> str | None:
+        if amount is None:
+            return None
+        with localcontext(prec=300):
+            text = format(amount + 0, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return text if text.strip("-0.") else "0"
+
+    values = [event["twap_id"], event["wallet"], micros(event["ts"])]
+    values += [micros(event["order_ts"]), event["asset"], event["side"]]
+    values += [event["status"], event["status_error"]]
+    values += [plain(event[n]) for n in ("size_requested", "size_executed")]
+    values += [plain(event["notional_executed"]), event["duration_minutes"]]
+    values += [event["reduce_only"], event["randomize"]]
+    return json.dumps(values, ensure_ascii=False, separators=(", ", ": "))
 
 
 def read_rows(body: bytes) -> list[Row] | None:

@@ -1,7 +1,6 @@
 {#-
-True when all rows are in scope: on `--full-refresh`; when an incremental model has no
-table yet, since that one needs them all; and in `make audit`, which sets the variable
-`whole_history`.
+True when all rows are in scope: on `--full-refresh`, and when an incremental model has
+no table yet, since that one needs them all.
 -#}
 {% macro is_full_build() %}
     {%- if not execute -%}{{ return(false) }}{%- endif -%}
@@ -10,5 +9,5 @@ table yet, since that one needs them all; and in `make audit`, which sets the va
             {{ return(true) }}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(flags.FULL_REFRESH or var('whole_history', false)) }}
+    {{ return(flags.FULL_REFRESH) }}
 {% endmacro %}

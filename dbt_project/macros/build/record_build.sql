@@ -4,7 +4,9 @@ when int_loads has fixed them. The last model of the build, etl_builds, finishes
 In the very first build etl_builds is not there yet, and nothing needs to be said.
 -#}
 {% macro begin_build() -%}
-    {%- set builds = adapter.get_relation(target.database, target.schema, 'etl_builds') -%}
+    {%- set builds = adapter.get_relation(
+        target.database, generate_schema_name('marts'), 'etl_builds'
+    ) -%}
     {%- if builds -%}
         insert into {{ builds }} (
             build_id, version, completed_at, load_ids, project_version, started_at, finished_at

@@ -17,9 +17,15 @@ and must go all the same.
     select {{ columns }} from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
 
-{#- The table of what this build touches: the TWAPs, or the S3 objects. -#}
+{#- The table of what this build touches, by the column that names it. -#}
 {% macro touched(key) -%}
-    {{ ref({'twap_id': 'int_touched_twaps', 's3_object_key': 'int_touched_objects'}[key]) }}
+    {%- set tables = {
+        's3_object_key': 'int_touched_objects',
+        'twap_id': 'int_touched_twaps',
+        'hour': 'int_touched_hours',
+        'day': 'int_touched_days',
+    } -%}
+    {{ ref(tables[key]) }}
 {%- endmacro %}
 
 {#-

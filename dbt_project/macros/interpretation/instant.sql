@@ -73,3 +73,8 @@ knows what happens more than a day after it was written. Else null.
             then {{ instant }}
     end
 {%- endmacro %}
+
+{#- A moment as whole microseconds since 1970, exactly. -#}
+{% macro microseconds(instant) -%}
+    (extract(epoch from {{ instant }}) * 1000000)::bigint
+{%- endmacro %}

@@ -14,7 +14,11 @@ with landed_rows as not materialized (
 ),
 
 rows_in_scope as (
-    {%- if is_full_build() %}
+    {%- if var('twap', none) is not none %}
+    -- What `make evidence` asks for.
+    select * from landed_rows
+    where normalised_twap_id = '{{ var('twap') }}'
+    {%- elif is_full_build() %}
     select * from landed_rows
     {%- else %}
     select * from landed_rows
@@ -119,6 +123,8 @@ select
     is_shown,
     touched_at,
     landed_at,
+    event_at,
+    order_at,
     nullif(
         concat_ws(
             '; ',

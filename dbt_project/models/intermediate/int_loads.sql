@@ -7,7 +7,7 @@ with taken as (
     {%- else %}
     -- Not by ref: etl_builds is the last model of a build, and this is the first.
     select unnest(load_ids) as load_id
-    from {{ target.schema }}.etl_builds
+    from {{ generate_schema_name('marts') }}.etl_builds
     where finished_at is not null
     {%- endif %}
 )

@@ -15,5 +15,8 @@ A full refresh keeps its rows, they are history.
 -- depends_on: {{ ref('twap_status_rejected') }}
 -- depends_on: {{ ref('etl_s3_ingest_log') }}
 -- depends_on: {{ ref('etl_runs') }}
+-- depends_on: {{ ref('twap_coverage') }}
+-- depends_on: {{ ref('twap_daily') }}
+-- depends_on: {{ ref('twap_digest') }}
 
 {{ this_build(ref('int_loads'), 'clock_timestamp()') }}

@@ -5,8 +5,11 @@
             'indexes': {
                 'idx_twap_latest_wallet_ts': '(wallet, ts desc, twap_id collate "C" desc)',
                 'idx_twap_latest_wallet_updated_at': '(wallet, updated_at, twap_id collate "C")',
+                'idx_twap_latest_terminal_ts': '(ts) where is_terminal',
+                'idx_twap_latest_open': '(twap_id) where is_terminal = false',
             },
         },
+        post_hook="{{ update_overdue() }}",
     )
 }}
 
@@ -63,6 +66,7 @@ select
 
     -- booleans
     events.is_terminal,
+    {{ is_overdue('events') }} as is_overdue,
     events.reduce_only,
     events.randomize,
 

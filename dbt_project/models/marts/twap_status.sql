@@ -5,6 +5,7 @@
             'indexes': {
                 'idx_twap_status_wallet_ts': '(wallet, ts desc, twap_id collate "C" desc)',
                 'idx_twap_status_twap_id': '(twap_id)',
+                'idx_twap_status_ts': '(ts)',
             },
         },
     )
