@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WAREHOUSE := $(BIN)/python -m warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup rebuild audit docs lint bench psql clean lock
+.PHONY: help demo test elt serve setup rebuild audit evidence soak docs lint bench psql clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and sh
 
 test: setup ## run the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: setup ## run the long tests: hours; SEQUENCES=500 says how many sequences
+	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 elt: setup ## load what is new, then build the marts; ARGS="--dry-run" says what it would do
 	@$(WAREHOUSE) elt $(ARGS)
@@ -27,8 +30,11 @@ setup: $(VENV)/.complete ## make .venv with all that the other targets need
 rebuild: setup ## make the marts anew from what has landed; needs no S3
 	@$(WAREHOUSE) rebuild
 
-audit: setup ## run every data test over the whole history
+audit: setup ## compare the marts with a full rebuild beside them, and run every test on it
 	@$(WAREHOUSE) audit
+
+evidence: setup ## show where every figure of a TWAP comes from; TWAP=1430699
+	@$(WAREHOUSE) evidence '$(TWAP)'
 
 docs: setup ## show the documentation of the marts, with lineage
 	@$(WAREHOUSE) docs

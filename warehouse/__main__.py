@@ -78,13 +78,19 @@ def _parser() -> argparse.ArgumentParser:
         ("demo", _demo, "load sample data through real S3 and Postgres, and show it"),
         ("serve", _serve, "answer HTTP requests"),
         ("rebuild", _rebuild, "make the marts anew from staging, without S3"),
-        ("audit", _audit, "test the whole history"),
+        ("audit", _audit, "compare the marts with a full rebuild beside them"),
         ("docs", _docs, "show the dbt documentation with its lineage"),
         ("psql", _psql, "open a shell on the database"),
         ("stop", _stop, "end the sandbox's Postgres"),
         ("clean", _clean, "end the sandbox's Postgres and remove its data"),
     ):
         commands.add_parser(name, help=text).set_defaults(command=command)
+
+    evidence = commands.add_parser(
+        "evidence", help="show where every figure of a TWAP comes from"
+    )
+    evidence.add_argument("twap_id", metavar="TWAP_ID")
+    evidence.set_defaults(command=_evidence)
 
     dbt = commands.add_parser("dbt", help="run any dbt command on the database")
     dbt.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
@@ -143,9 +149,15 @@ def _rebuild(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _audit(_options: argparse.Namespace, settings: Settings) -> int:
-    from warehouse.commands.marts import audit
+    from warehouse.commands.audit import audit
 
     return audit(settings)
+
+
+def _evidence(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.evidence import evidence
+
+    return evidence(settings, options.twap_id)
 
 
 def _docs(_options: argparse.Namespace, settings: Settings) -> int:

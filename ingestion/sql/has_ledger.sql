@@ -1,2 +1,3 @@
-select to_regclass('staging.s3_objects') is not null
-    and to_regclass('staging._dlt_loads') is not null
+select
+    to_regclass('staging.s3_objects') is not null
+    and to_regclass('staging._dlt_loads') is not null as has_ledger

@@ -1,6 +1,6 @@
 select
     oid,
-    datname::text,
-    current_setting('port')
+    datname::text as datname,
+    current_setting('port') as port
 from pg_database
 where datname = current_database()

@@ -110,6 +110,7 @@ class Warehouse:
     def settings(self) -> Settings:
         """Return the settings that lead to this warehouse."""
         return Settings(
+            database_url=self.url,
             aws_endpoint_url=self.s3.endpoint_url,
             aws_s3_bucket=self.s3.bucket,
             dlt_data_dir=str(self.working_dir),
@@ -120,6 +121,11 @@ class Warehouse:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
             connection.execute("set time zone 'UTC'")
             return connection.execute(sql.encode(), parameters or None).fetchall()
+
+    def execute(self, sql: str) -> None:
+        """Change the database behind the warehouse's back."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.encode())
 
     def differences(self) -> list[str]:
         """Return every cell in which the marts and the oracle differ, in words."""

@@ -113,6 +113,13 @@ def _build(connection: Connection, database_url: str, lock: RunLock) -> None:
     lock.check()
     log.info("building_marts", how=need.value)
     build(database_url, need)
+    landed, events, duplicates, rejected = connection.execute(
+        statement("balance")
+    ).fetchone() or (0, 0, 0, 0)
+    print(
+        f"Of what was touched, {landed} landed rows are {events} events, "
+        f"{duplicates} more copies of them, and {rejected} rejected rows"
+    )
 
 
 def _mode(selection: Selection) -> str:

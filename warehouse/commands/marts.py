@@ -1,4 +1,4 @@
-"""`rebuild`, `audit` and `docs`: dbt on the database, without S3."""
+"""`rebuild` and `docs`: dbt on the database, without S3."""
 
 from warehouse import database, dbt
 from warehouse.builds import Need, build
@@ -14,22 +14,6 @@ def rebuild(settings: Settings) -> int:
         prepare(connection)
         build(url, Need.FULL_REFRESH)
     print("The marts were made anew from all that has landed.")
-    return 0
-
-
-def audit(settings: Settings) -> int:
-    """Run every data test over the whole history."""
-    url = database_url(settings)
-    with database.run_lock(url):
-        dbt.run(
-            [
-                *("build", "--select", "int_landed_rows", "test_type:data"),
-                *("--exclude-resource-type", "unit_test"),
-                *("--vars", "{whole_history: true}"),
-            ],
-            url,
-        )
-    print("Every test holds over the whole history.")
     return 0
 
 

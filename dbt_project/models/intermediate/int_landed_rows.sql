@@ -17,7 +17,7 @@ rows_in_scope as (
     {%- if var('twap', none) is not none %}
     -- What `make evidence` asks for.
     select * from landed_rows
-    where normalised_twap_id = '{{ var('twap') }}'
+    where normalised_twap_id = {{ text_literal(var('twap')) }}
     {%- elif is_full_build() %}
     select * from landed_rows
     {%- else %}

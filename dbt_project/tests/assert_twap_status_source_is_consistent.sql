@@ -1,0 +1,42 @@
+{{ config(severity='warn') }}
+
+{#-
+A row here is a TWAP about which the source contradicts itself. We show what it says; a
+person should know. `without_time` is an event that was published without its own time,
+and so may stand beside its twin that has one.
+-#}
+
+with events as (
+    select
+        *,
+        lag(size_executed) over (
+            partition by twap_id, wallet
+            order by
+                ts,
+                {{ place_in_a_life('is_terminal') }},
+                size_executed nulls first,
+                status collate "C"
+        ) as executed_before
+    from {{ ref('twap_status') }}
+    where {{ is_in_scope('twap_id') }}
+),
+
+twaps as (
+    select
+        twap_id,
+        wallet,
+        count(*) filter (where size_executed > size_requested) as executed_too_much,
+        count(*) filter (where size_executed < executed_before) as executed_shrinks,
+        count(*) filter (where is_terminal) as terminal_events,
+        count(*) filter (where not raw_payload ? 'time') as without_time
+    from events
+    group by twap_id, wallet
+)
+
+select *
+from twaps
+where
+    executed_too_much > 0
+    or executed_shrinks > 0
+    or terminal_events > 1
+    or without_time > 0
