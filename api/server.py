@@ -1,10 +1,13 @@
 """The API on a port."""
 
 import contextlib
+import socket
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+
+from warehouse.errors import UserError
 
 log = structlog.stdlib.get_logger("api")
 
@@ -30,9 +33,23 @@ def configure(app: FastAPI, host: str, port: int) -> uvicorn.Config:
 def serve(app: FastAPI, host: str, port: int) -> None:
     """Answer requests until the process is asked to end (SIGINT or SIGTERM).
 
-    Exits with uvicorn's status when the port cannot be had; its reason is logged.
+    Raises UserError when the address and port cannot be had.
     """
-    log.info("serving", url=f"http://{host}:{port}", docs=f"http://{host}:{port}/docs")
-    # Uvicorn ends in good order and then raises the signal again.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(configure(app, host, port)).run()
+    config = configure(app, host, port)
+    with _listen(host, port) as listener:
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        log.info("serving", url=url, docs=f"{url}/docs")
+        # Uvicorn ends in good order and then raises the signal again.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UserError(
+            f"The API cannot listen on {host}, port {port}: {error.strerror}. "
+            "Choose another API_HOST or API_PORT, or end what uses it."
+        ) from None

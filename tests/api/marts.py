@@ -248,6 +248,6 @@ class Marts:
     def _insert(self, table: str, row: tuple[Any, ...], columns: str = "") -> None:
         places = ", ".join(["%s"] * len(row))
         self.connection.execute(
-            f"insert into marts.{table} {columns} values ({places})",  # noqa: S608  # names of our own tables and columns
+            f"insert into marts.{table} {columns} values ({places})",
             row,
         )

@@ -10,6 +10,7 @@ from marts import Event, Marts, moment
 
 import api.routes.twaps
 from api.parameters import WALKING
+from warehouse.errors import UserError
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
@@ -81,6 +82,15 @@ def test_head_is_get_without_the_body(client: httpx.Client, path: str) -> None:
 
 def test_server_does_not_say_what_it_is(client: httpx.Client) -> None:
     assert "server" not in client.get("/livez").headers
+
+
+def test_port_that_is_taken_is_said_in_one_line(
+    client: httpx.Client, filled: Marts
+) -> None:
+    port = client.base_url.port
+    assert port
+    with pytest.raises(UserError, match=f"port {port}: Address already in use"):
+        api.serve(api.create_app(filled.url), "127.0.0.1", port)
 
 
 def test_wrong_method_says_which_are_right(client: httpx.Client) -> None:
