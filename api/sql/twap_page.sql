@@ -17,11 +17,10 @@ walk_build as (
     where build_id = %(walk_build)s
 ),
 
--- What loads have touched since the walk began.
+-- What loads have touched since the walk began, and how.
 touched as (
     select
-        latest.twap_id,
-        latest.wallet,
+        latest.revised_at,
         exists (
             select from marts.twap_status as event
             where
@@ -29,14 +28,7 @@ touched as (
                 and event.wallet = latest.wallet
                 and event.ts <= %(as_of)s
                 and event.inserted_at > (select completed_at from walk_build)
-        ) as has_new_event_in_walk,
-        exists (
-            select from marts.twap_status as event
-            where
-                event.twap_id = latest.twap_id
-                and event.wallet = latest.wallet
-                and event.inserted_at > (select completed_at from walk_build)
-        ) as has_new_event
+        ) as has_new_event_in_walk
     from marts.twap_latest as latest
     where
         latest.wallet = %(wallet)s
@@ -100,17 +92,9 @@ select
                 select from touched
                 where
                     touched.has_new_event_in_walk
-                    -- Touched, and yet nothing new: withdrawn, or taken back.
-                    or not touched.has_new_event
-                    -- Something new came after the walk's end; where an object was
-                    -- published again, that may hide a withdrawal before it.
-                    or exists (
-                        select from marts.etl_s3_ingest_log as ingested
-                        where
-                            ingested.attempts > 1
-                            and ingested.ingested_at
-                            > (select completed_at from walk_build)
-                    )
+                    -- An object that told of it was published again: what it told
+                    -- may be withdrawn, or taken back to an older version.
+                    or touched.revised_at > (select completed_at from walk_build)
             )
     end as is_changed,
     -- What comes later than the newest event of now is no part of this walk.

@@ -136,7 +136,7 @@ class Marts:
         self.events: list[Event] = []
         self._updated: dict[tuple[str, str], datetime] = {}
         self._withdrawn: dict[tuple[str, str], datetime] = {}
-        self._objects: dict[str, int] = {}
+        self._revised: dict[tuple[str, str], datetime] = {}
         self._builds = 0
 
     def create(self) -> None:
@@ -147,7 +147,6 @@ class Marts:
         events: Iterable[Event],
         at: str = "2026-03-01",
         *,
-        republished: Iterable[str] = (),
         project_version: str = "1",
         finished: bool = True,
     ) -> None:
@@ -156,6 +155,8 @@ class Marts:
         at_time = moment(f"{at}T00:00:00+00:00" if len(at) == 10 else at)
         for key in {key for key in (*new, *old) if new.get(key) != old.get(key)}:
             self._updated[key] = at_time
+            if not set(old.get(key, [])) <= set(new.get(key, [])):
+                self._revised[key] = at_time
             self._withdrawn.pop(key, None)
             if key not in new:
                 self._withdrawn[key] = at_time
@@ -168,10 +169,10 @@ class Marts:
                 self._write_life(life)
             for key, updated_at in self._withdrawn.items():
                 self._insert("twap_withdrawn", (*key, updated_at))
-            self._log_objects(at_time, set(republished))
+            self._log_objects(at_time)
             self._log_build(at_time, project_version, finished=finished)
 
-    def load(self, *events: Event, at: str, republished: Iterable[str] = ()) -> None:
+    def load(self, *events: Event, at: str) -> None:
         """Add events, or new versions of events, that came in a load."""
         inserted_at = moment(f"{at}T00:00:00+00:00")
         kept = {(e.key, e.ts, e.status): e for e in self.events}
@@ -179,7 +180,7 @@ class Marts:
             kept[(event.key, event.ts, event.status)] = replace(
                 event, inserted_at=inserted_at
             )
-        self.build(kept.values(), at, republished=republished)
+        self.build(kept.values(), at)
 
     def _write_life(self, life: list[Event]) -> None:
         for event, following in zip(life, [*life[1:], None], strict=True):
@@ -210,24 +211,21 @@ class Marts:
                 1,
                 1,
                 self._updated[last.key],
+                self._revised.get(last.key),
             ),
             f"({', '.join(names)}, is_terminal, event_count, s3_etag, row_number, "
-            "copies, updated_at)",
+            "copies, updated_at, revised_at)",
         )
 
-    def _log_objects(self, at: datetime, republished: set[str]) -> None:
-        for key in {event.s3_object_key for event in self.events} | republished:
-            if key in self._objects and key not in republished:
-                continue
-            self._objects[key] = self._objects.get(key, 0) + 1
+    def _log_objects(self, at: datetime) -> None:
+        for key in {event.s3_object_key for event in self.events}:
             self.connection.execute(
                 """
                 insert into marts.etl_s3_ingest_log (object_key, attempts, ingested_at)
-                values (%s, %s, %s)
-                on conflict (object_key) do update set
-                    attempts = excluded.attempts, ingested_at = excluded.ingested_at
+                values (%s, 1, %s)
+                on conflict (object_key) do nothing
                 """,
-                [key, self._objects[key], at],
+                [key, at],
             )
 
     def _log_build(self, at: datetime, version: str, *, finished: bool) -> None:

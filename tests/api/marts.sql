@@ -69,6 +69,7 @@ create table marts.twap_latest (
     copies integer not null,
     inserted_at timestamptz not null,
     updated_at timestamptz not null,
+    revised_at timestamptz,
     primary key (twap_id, wallet)
 );
 create index idx_twap_latest_wallet_updated_at

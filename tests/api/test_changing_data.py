@@ -138,11 +138,7 @@ def test_withdrawal_behind_a_later_event_of_the_same_object_is_a_change(
         ts=NEWEST + timedelta(seconds=1),
         inserted_at=moment("2026-03-02T00:00:00+00:00"),
     )
-    marts.build(
-        [*(e for e in marts.events if e != BEGUN[3]), later],
-        at="2026-03-02",
-        republished=["raw/1.parquet"],
-    )
+    marts.build([*(e for e in marts.events if e != BEGUN[3]), later], at="2026-03-02")
     assert_changed(client, cursor)
 
 

@@ -6,6 +6,7 @@ text.
 """
 
 import hashlib
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -122,6 +123,7 @@ class Oracle:
         """Return twap_status, twap_latest, twap_withdrawn and twap_status_rejected."""
         copies: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
         touched: dict[tuple[str, str], datetime] = {}
+        revised: dict[tuple[str, str], datetime] = {}
         once_here: dict[tuple[str, str], datetime] = {}
         rejected = []
         for (key, etag), rows in self.bodies.items():
@@ -135,6 +137,11 @@ class Oracle:
                 for before, after in zip([None, *history], history, strict=False)
                 if etag in (after.etag, before and before.etag)
             )
+            revisions = [
+                after.completed_at
+                for before, after in itertools.pairwise(history)
+                if etag in (after.etag, before.etag)
+            ]
             for number, row in enumerate(rows):
                 event, is_good = interpret(row, last_modified)
                 event |= {"s3_object_key": key, "s3_etag": etag, "row_number": number}
@@ -143,6 +150,8 @@ class Oracle:
                 twap = (event["twap_id"], event["wallet"])
                 if None not in twap:
                     touched[twap] = max(touched.get(twap, touched_at), touched_at)
+                    if revisions:
+                        revised[twap] = max(revised.get(twap, revisions[0]), *revisions)
                 if not is_shown and is_good:
                     once = max(once_here.get(twap, touched_at), touched_at)
                     once_here[twap] = once
@@ -193,6 +202,7 @@ class Oracle:
                     ),
                     "event_count": len(life),
                     "updated_at": touched[twap],
+                    "revised_at": revised.get(twap),
                 }
             )
         newest = max((event["ts"] for event in status), default=None)

@@ -45,7 +45,8 @@ visible_rows as (
         loads.completed_at as landed_at,
         versions.last_modified,
         versions.is_shown,
-        versions.touched_at
+        versions.touched_at,
+        versions.revised_at
     from rows_in_scope as landed
     inner join {{ ref('int_loads') }} as loads on landed.load_id = loads.load_id
     inner join {{ ref('int_object_versions') }} as versions
@@ -122,6 +123,7 @@ select
     last_modified,
     is_shown,
     touched_at,
+    revised_at,
     landed_at,
     event_at,
     order_at,

@@ -7,8 +7,9 @@
     )
 }}
 
+-- A kill can write a row of the ledger twice.
 with good_observations as (
-    select
+    select distinct
         objects.object_key as s3_object_key,
         objects.etag as s3_etag,
         objects.last_modified,
@@ -24,6 +25,7 @@ touched_observations as (
     select
         *,
         lead(completed_at) over newer_ones as followed_at,
+        row_number() over newer_ones > 1 as is_revision,
         lead(s3_object_key) over newer_ones is null as is_newest
     from good_observations
     where {{ is_touched('s3_object_key') }}
@@ -36,6 +38,9 @@ select
     bool_or(is_newest) as is_shown,
     -- The same version may be published again with another time: the newest holds.
     (array_agg(last_modified order by observed desc))[1] as last_modified,
-    max(greatest(completed_at, followed_at)) as touched_at
+    max(greatest(completed_at, followed_at)) as touched_at,
+    max(
+        greatest(case when is_revision then completed_at end, followed_at)
+    ) as revised_at
 from touched_observations
 group by s3_object_key, s3_etag

@@ -33,7 +33,8 @@ updates as (
     select
         twap_id,
         wallet,
-        max(touched_at) as updated_at
+        max(touched_at) as updated_at,
+        max(revised_at) as revised_at
     from {{ ref('int_landed_rows') }}
     group by twap_id, wallet
 )
@@ -76,7 +77,8 @@ select
     events.row_number,
     events.copies,
     events.inserted_at,
-    updates.updated_at
+    updates.updated_at,
+    updates.revised_at
 from events
 inner join event_counts
     on events.twap_id = event_counts.twap_id and events.wallet = event_counts.wallet
