@@ -1,6 +1,7 @@
 """The one entry point: `python -m warehouse <command>`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -135,6 +136,11 @@ def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     from api import create_app, serve
     from warehouse.commands.databases import database_url
 
+    if "API_KEYS" in os.environ:
+        raise UserError(
+            "API_KEYS is set, and this version cannot ask for keys yet. Unset it, and "
+            "let a proxy in front of the API ask for them."
+        )
     app = create_app(
         settings.api_database_url or database_url(settings), settings.cors_origins
     )

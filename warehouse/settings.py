@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
         description="Keys that callers of the API must present, separated by commas. "
-        "Unset: open to all.",
+        "Not yet: when it is set, the API refuses to start.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe log line that is written."

@@ -1,10 +1,10 @@
 -- Every event of a TWAP id, newest first, as the text that is sent.
 select
     (
-        select build_id
-        from marts.etl_builds
-        where finished_at is not null
-        order by finished_at desc
+        select builds.build_id
+        from marts.etl_builds as builds
+        where builds.finished_at is not null
+        order by builds.finished_at desc
         limit 1
     ) as build_id,
     string_agg(
@@ -20,8 +20,9 @@ select
                     event.size_requested::text as size_requested,
                     event.size_executed::text as size_executed,
                     event.notional_executed::text as notional_executed,
-                    marts.average_price(event.notional_executed, event.size_executed)::text
-                        as average_price,
+                    marts.average_price(
+                        event.notional_executed, event.size_executed
+                    )::text as average_price,
                     event.status,
                     event.status_error,
                     event.duration_minutes,

@@ -8,7 +8,8 @@ contract puts them, would cost a quarter more.
   config makes up names, and ours are part of what analysts know.
 
 The old table still holds these names, so its indexes step aside first. That takes no
-lock that a reader would notice, and all is one transaction with the swap.
+lock that a reader would notice, and all is one transaction with the swap. At the end the
+old table is locked for the swap, without making readers wait for other readers.
 -#}
 {% macro postgres__create_indexes(relation) %}
     {%- set statements = [] -%}
@@ -24,8 +25,33 @@ lock that a reader would notice, and all is one transaction with the swap.
         {%- do statements.append('create index ' ~ name ~ ' on ' ~ relation ~ ' ' ~ columns) -%}
     {%- endfor -%}
     {%- do statements.append('analyze ' ~ relation) -%}
+    {%- set old_relation = load_relation(this) -%}
+    {%- if old_relation and old_relation.identifier != relation.identifier -%}
+        {%- do statements.append(lock_for_swap(old_relation)) -%}
+    {%- endif -%}
     {%- do run_query(statements | join(';\n')) -%}
 {% endmacro %}
+
+{#-
+Locks a table for its swap. Who waits for such a lock makes all new readers wait behind
+it, so it is asked for a quarter of a second at a time, for five minutes.
+-#}
+{% macro lock_for_swap(relation) -%}
+    do $$
+    begin
+        set local lock_timeout = '250ms';
+        for attempt in 1..600 loop
+            begin
+                lock table {{ relation }} in access exclusive mode;
+                return;
+            exception when lock_not_available then
+                perform pg_sleep(0.25);
+            end;
+        end loop;
+        raise exception '{{ relation.identifier }} was in use for five minutes';
+    end
+    $$
+{%- endmacro %}
 
 {#- Renames the index of this name, if there is one, to its name with `__old`. -#}
 {% macro step_aside(relation, index_name) -%}

@@ -1,0 +1,49 @@
+"""A rebuild beside readers."""
+
+import threading
+import time
+
+import psycopg
+
+from tests.marts.hostile import hostile_body
+from tests.marts.test_hostile_values import WRITTEN
+from tests.marts.warehouse import Warehouse
+
+
+def test_readers_never_wait_long_for_a_rebuild_that_waits_for_a_long_reader(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.put("raw/twap_statuses/a.parquet", hostile_body(1, 500, 0.02), WRITTEN)
+    warehouse.run()
+    (before,) = warehouse.query("select count(*) as count from marts.twap_status")
+    done, failures, answers = threading.Event(), [], []
+
+    def read_pages() -> None:
+        with psycopg.connect(warehouse.url, autocommit=True) as connection:
+            connection.execute("set statement_timeout = '2s'")
+            while not done.is_set():
+                try:
+                    rows = connection.execute("select from marts.twap_status")
+                    answers.append(rows.rowcount)
+                except psycopg.Error as error:
+                    failures.append(error)
+
+    def read_at_length() -> None:
+        with psycopg.connect(warehouse.url) as connection:
+            connection.execute("select from marts.twap_status limit 1")
+            is_reading.set()
+            time.sleep(6)
+
+    is_reading = threading.Event()
+    threads = [threading.Thread(target=t) for t in (read_pages, read_at_length)]
+    for thread in threads:
+        thread.start()
+    is_reading.wait()
+    try:
+        warehouse.rebuild()
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert set(answers) == {before["count"]}
