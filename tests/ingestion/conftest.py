@@ -1,46 +1,19 @@
-"""A real Postgres for the session; a real S3 endpoint and a database for each test."""
+"""A real S3 endpoint for each test."""
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from sandbox import postgres
 from sandbox.s3 import S3Server
-from tests.ingestion.support import Warehouse, postgres_url
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[postgres.Server]:
-    with postgres.temporary() as running:
-        yield running
+from tests.ingestion.support import Warehouse
 
 
 @pytest.fixture
 def bucket() -> Iterator[S3Server]:
     with S3Server() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "sandbox")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sandbox")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-
-
-@pytest.fixture
-def database_url(server: postgres.Server) -> str:
-    name = f"ingestion_{secrets.token_hex(6)}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-    return postgres_url(server.url, name)
 
 
 @pytest.fixture
