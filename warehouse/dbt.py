@@ -40,14 +40,13 @@ def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> 
     if outcome.exception is not None:
         raise UserError(f"dbt {arguments[0]} could not run: {outcome.exception}")
     failed = [
-        f"{result.node.name}: {' '.join(str(result.message).split())}"
+        f"{result.node.name}: {' '.join((result.message or result.status).split())}"
         for result in getattr(outcome.result, "results", [])
         if result.status in ("error", "fail", "runtime error", "partial success")
     ]
     raise UserError(
         f"dbt {arguments[0]} failed: {' | '.join(failed)}. "
-        f"What had landed is kept, and the next run builds it; {DBT_DIR / 'logs'} has "
-        "all that dbt said."
+        f"Nothing that has landed is lost; {DBT_DIR / 'logs'} has all that dbt said."
     )
 
 
