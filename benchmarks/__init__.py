@@ -1,0 +1,1 @@
+"""Our speed, each figure beside a limit measured in the same run."""

@@ -1,0 +1,77 @@
+"""`python -m benchmarks`: measure, print a table, and write results.md."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.bucket import MORE_DAYS, bucket_of
+from benchmarks.building import measure_building
+from benchmarks.figures import Figure
+from benchmarks.increments import measure_increments
+from benchmarks.landing import measure_landing
+from benchmarks.pages import measure_pages
+from benchmarks.results import page
+from benchmarks.workplace import make_workplace
+from sandbox import postgres
+
+RESULTS = Path(__file__).parent / "results.md"
+
+
+def main() -> int:
+    """Measure all; return the exit status."""
+    options = _options()
+    busy = os.getloadavg()[0]
+    figures: list[Figure] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="twap-benchmarks-") as folder,
+        postgres.temporary() as server,
+        bucket_of(options.days) as bucket,
+    ):
+        workplace = make_workplace(Path(folder), bucket.environment)
+        url, landing = measure_landing(workplace, server.url, options.runs)
+        figures += _shown(landing)
+        figures += _shown(measure_building(workplace, server.url, url, options.runs))
+        figures += _shown(measure_increments(workplace, bucket, url, options.runs))
+        figures += _shown(measure_pages(workplace, url, options.runs))
+        text = page(
+            figures,
+            days=options.days,
+            runs=options.runs,
+            busy=busy,
+            server_url=server.url,
+        )
+    options.output.write_text(text)
+    print(f"\n{text}")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Our speed, beside its limits."
+    )
+    parser.add_argument(
+        "--days",
+        type=int,
+        default=10,
+        help="of history, each of 2,900 TWAPs; 448 are all that there was",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="how often each thing is measured"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where to write")
+    options = parser.parse_args()
+    if options.days < 1 or not 1 <= options.runs < MORE_DAYS * 24:
+        parser.error("--days and --runs are 1 or more")
+    return options
+
+
+def _shown(figures: list[Figure]) -> list[Figure]:
+    for figure in figures:
+        print(" | ".join(cell for cell in figure.cells() if cell), flush=True)
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
