@@ -29,10 +29,10 @@ PROJECT = ("api", "dbt_project", "ingestion", "sandbox", "warehouse")
 
 MOMENTS = {
     # What the run says, and how many seconds after that it may be killed.
-    "": 2.0,
+    "": 1.5,
     "listed": 0.5,
     "package_loaded": 0.2,
-    "building_marts": 6.0,
+    "building_marts": 4.0,
 }
 
 

@@ -13,7 +13,7 @@ from sandbox import postgres, sample
 from sandbox.s3 import S3Server
 from tests.crash.disturbed import Disturbed, copy_of_project, random_moment
 
-SCENARIOS_AT_ONCE = 2
+SCENARIOS_AT_ONCE = 3
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def disturb_all(folder: Path, seeds: range, kills: int) -> list[str]:
 
 @pytest.mark.timeout(900)
 def test_a_plain_run_after_killed_ones_gives_exact_marts(folder: Path) -> None:
-    assert disturb_all(folder, range(4), kills=8) == []
+    assert disturb_all(folder, range(3), kills=10) == []
 
 
 @pytest.mark.soak
