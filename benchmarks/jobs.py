@@ -10,16 +10,26 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import adbc_driver_postgresql.dbapi  # type: ignore[import-untyped]  # ships no types
 import pyarrow as pa
 
 from ingestion import S3Source, Selection, ingest
+from ingestion.fetch import THREADS
 from warehouse import builds
+from warehouse.database import connect
 from warehouse.settings import load_settings
 
 CHUNK_ROWS = 100_000
+
+READER = {
+    "x-amz-request-payer": "requester",
+    # The sandbox asks who is there, and believes it.
+    "Authorization": "AWS4-HMAC-SHA256 Credential=sandbox/20250817/any/s3/aws4_request",
+}
 
 
 class Silent:
@@ -99,6 +109,30 @@ def _copy(url: str, rows: pa.Table) -> None:
         connection.commit()
 
 
+def get_limit(url: str) -> dict[str, float]:
+    """Ask for the same objects by bare HTTP: what the bucket itself can give."""
+    settings = load_settings()
+    endpoint = urlsplit(settings.aws_endpoint_url or "")
+    with connect(url) as connection:
+        found = connection.execute("select object_key from staging.s3_objects")
+        paths = [f"/{settings.aws_s3_bucket}/{quote(str(key))}" for (key,) in found]
+
+    def get_all(mine: list[str]) -> None:
+        client = HTTPConnection(endpoint.hostname or "", endpoint.port)
+        for path in mine:
+            client.request("GET", path, headers=READER)
+            answer = client.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{path}: {answer.status}")
+        client.close()
+
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(get_all, [paths[turn::THREADS] for turn in range(THREADS)]))
+    return {"seconds": time.perf_counter() - begin, "objects": len(paths)}
+
+
 def build(url: str) -> dict[str, float]:
     """Build and test all marts anew."""
     begin = time.perf_counter()
@@ -116,7 +150,12 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-JOBS = {"land": land, "land_limit": land_limit, "build": build}
+JOBS = {
+    "land": land,
+    "land_limit": land_limit,
+    "get_limit": get_limit,
+    "build": build,
+}
 
 if __name__ == "__main__":
     print(json.dumps(JOBS[sys.argv[1]](os.environ["DATABASE_URL"])))

@@ -11,7 +11,7 @@ def measure_landing(
 
     Returns the URL of the last database, and the figures.
     """
-    rates, limits, peaks = [], [], []
+    rates, limits, objects, gets, peaks = [], [], [], [], []
     url = ""
     for _ in range(runs):
         url = new_database(server_url, "bench")
@@ -21,6 +21,9 @@ def measure_landing(
             raise RuntimeError(f"{ours['rows']} rows landed, {limit['rows']} are there")
         rates.append(ours["rows"] / ours["seconds"])
         limits.append(limit["rows"] / limit["seconds"])
+        bare = workplace.job("get_limit", url)
+        objects.append(ours["objects"] / ours["seconds"])
+        gets.append(bare["objects"] / bare["seconds"])
         peaks.append(ours["peak_mb"])
     return url, [
         Figure(
@@ -28,6 +31,13 @@ def measure_landing(
             Samples(rates, "rows/s"),
             "`adbc_ingest` of the same rows from memory, 2 connections",
             Samples(limits, "rows/s"),
+            is_rate=True,
+        ),
+        Figure(
+            "The same by objects",
+            Samples(objects, "objects/s"),
+            "bare GETs of them: what the sandbox's bucket can give",
+            Samples(gets, "objects/s"),
             is_rate=True,
         ),
         Figure("Peak memory of the landing process", Samples(peaks, "MB")),
