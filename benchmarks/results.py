@@ -22,7 +22,7 @@ A figure is the median of {runs} with the spread (min-max); a ratio is that of p
 {table}
 
 Machine: {cores} cores, {memory:.0f} GiB of memory, {system}; load average {busy:.1f}
-(1 minute) before the run began: above 0.3, others were at work, and the spread shows it.
+(1 minute) before the run began: above 0.3, others were at work too.
 Postgres (without fsync), the bucket and the load generator run on the same cores.
 
 Versions: Python {python}, PostgreSQL {postgres}, {packages}.
