@@ -23,6 +23,7 @@ def test_readers_never_wait_long_for_a_rebuild_that_waits_for_a_long_reader(
             connection.execute("set statement_timeout = '2s'")
             while not done.is_set():
                 try:
+                    connection.execute("select from marts.etl_s3_ingest_log")
                     rows = connection.execute("select from marts.twap_status")
                     answers.append(rows.rowcount)
                 except psycopg.Error as error:
@@ -31,6 +32,7 @@ def test_readers_never_wait_long_for_a_rebuild_that_waits_for_a_long_reader(
     def read_at_length() -> None:
         with psycopg.connect(warehouse.url) as connection:
             connection.execute("select from marts.twap_status limit 1")
+            connection.execute("select from marts.etl_s3_ingest_log limit 1")
             is_reading.set()
             time.sleep(6)
 

@@ -32,27 +32,6 @@ old table is locked for the swap, without making readers wait for other readers.
     {%- do run_query(statements | join(';\n')) -%}
 {% endmacro %}
 
-{#-
-Locks a table for its swap. Who waits for such a lock makes all new readers wait behind
-it, so it is asked for a quarter of a second at a time, for five minutes.
--#}
-{% macro lock_for_swap(relation) -%}
-    do $$
-    begin
-        set local lock_timeout = '250ms';
-        for attempt in 1..600 loop
-            begin
-                lock table {{ relation }} in access exclusive mode;
-                return;
-            exception when lock_not_available then
-                perform pg_sleep(0.25);
-            end;
-        end loop;
-        raise exception '{{ relation.identifier }} was in use for five minutes';
-    end
-    $$
-{%- endmacro %}
-
 {#- Renames the index of this name, if there is one, to its name with `__old`. -#}
 {% macro step_aside(relation, index_name) -%}
     alter index if exists {{ relation.schema }}.{{ index_name }} rename to {{ index_name }}__old

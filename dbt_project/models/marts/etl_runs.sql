@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', pre_hook='{{ lock_old_view() }}') }}
 
 {#- Straight from the source, as etl_s3_ingest_log is and for its reason. -#}
 

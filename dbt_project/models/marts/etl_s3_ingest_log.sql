@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ config(materialized='view', pre_hook='{{ lock_old_view() }}') }}
 
 {#-
 Straight from the sources: dbt replaces the staging views in each build and drops with
