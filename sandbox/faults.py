@@ -59,3 +59,44 @@ def delay(seconds: float) -> Fault:
         return honest()
 
     return late
+
+
+def drop(_request: Request, _honest: Callable[[], Response]) -> Response:
+    """Drop the connection without an answer."""
+    raise ConnectionError
+
+
+def truncate(size: int) -> Fault:
+    """Promise the whole body, send so many bytes of it, and drop the connection."""
+
+    def truncated(_request: Request, honest: Callable[[], Response]) -> Response:
+        response = honest()
+        promised = response.headers["Content-Length"]
+        response.set_data(response.get_data()[:size])
+        response.headers["Content-Length"] = promised
+        response.headers["Connection"] = "close"
+        return response
+
+    return truncated
+
+
+def shorten(size: int) -> Fault:
+    """Send so many bytes as if they were the whole body, the length agreeing."""
+
+    def shortened(_request: Request, honest: Callable[[], Response]) -> Response:
+        response = honest()
+        response.set_data(response.get_data()[:size])
+        return response
+
+    return shortened
+
+
+def on_later_pages(fault: Fault) -> Fault:
+    """Let a fault answer every page of a listing but the first."""
+
+    def later(request: Request, honest: Callable[[], Response]) -> Response:
+        if "continuation-token" in request.args:
+            return fault(request, honest)
+        return honest()
+
+    return later

@@ -31,7 +31,8 @@ def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> 
         *("--project-dir", str(PROJECT_ROOT)),
         *("--profiles-dir", str(_profiles_dir())),
     ]
-    outcome = dbtRunner().invoke((["--log-level", "none"] if quiet else []) + command)
+    levels = ["--log-level", "none" if quiet else "info", "--log-level-file", "debug"]
+    outcome = dbtRunner().invoke(levels + command)
     for result in getattr(outcome.result, "results", []):
         if result.status == "warn":
             log.warning("source_is_odd", test=result.node.name, rows=result.failures)
