@@ -1,6 +1,7 @@
 """The whole way, as a user goes it: objects in a bucket, one `elt`, then HTTP."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
 from tests.conftest import new_database
 from tests.warehouse.command import environment, run, running
+from warehouse import PROJECT_ROOT
 
 PREFIX = "raw/twap_statuses/"
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -274,6 +276,13 @@ def test_the_published_real_rows_come_out_as_published(instance: Instance) -> No
     assert finished["ts"] == "2026-09-24T12:42:34.010015Z"
     assert finished["size_executed"] == "122.0"
     assert activated["size_executed"] == "0.0"
+
+
+def test_the_answer_in_the_readme_is_the_answer(instance: Instance) -> None:
+    readme = (PROJECT_ROOT / "README.md").read_text()
+    (path,) = re.findall(r"curl 'http://127.0.0.1:8000(/[^']*)'", readme)
+    (answer,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    assert instance.api.get(path).json() == json.loads(answer)
 
 
 def test_the_api_reads_as_a_role_that_cannot_write(instance: Instance) -> None:
