@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,13 +99,25 @@ def kill_the_database(
     assert_nothing_is_lost(warehouse)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_runs_killed_at_random_moments_lose_nothing(
-    server: postgres.Server, tmp_path: Path, seed: int
+def kill_runs_of_one_warehouse(
+    server: postgres.Server, folder: Path, seed: int, kills: int
 ) -> None:
     with S3Server() as s3:
-        warehouse = Warehouse(s3, new_database(server), tmp_path / "dlt")
-        kill_runs(warehouse, seed, kills=8)
+        warehouse = Warehouse(s3, new_database(server), folder / str(seed))
+        kill_runs(warehouse, seed, kills)
+
+
+def test_runs_killed_at_random_moments_lose_nothing(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    # Three at once, since each of them mostly waits for its moment.
+    with ThreadPoolExecutor(3) as pool:
+        scenarios = [
+            pool.submit(kill_runs_of_one_warehouse, server, tmp_path, seed, 8)
+            for seed in (1, 2, 3)
+        ]
+        for scenario in scenarios:
+            scenario.result()
 
 
 def test_a_database_killed_at_random_moments_loses_nothing(
@@ -122,6 +135,4 @@ def test_a_database_killed_at_random_moments_loses_nothing(
 def test_many_runs_killed_at_random_moments_lose_nothing(
     server: postgres.Server, tmp_path: Path, seed: int
 ) -> None:
-    with S3Server() as s3:
-        warehouse = Warehouse(s3, new_database(server), tmp_path / "dlt")
-        kill_runs(warehouse, seed, kills=10)
+    kill_runs_of_one_warehouse(server, tmp_path, seed, kills=10)
