@@ -8,14 +8,17 @@ from typing import Any
 
 import adbc_driver_manager
 import dlt
+import psycopg
 import psycopg2  # type: ignore[import-untyped]  # dlt's own, ships no types
 import pyarrow as pa
+import pyarrow.parquet as pq
 import structlog
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from ingestion.attempts import landed_in
 from ingestion.objects import S3Object
-from ingestion.package import LEDGER_TABLE
+from ingestion.package import LEDGER_TABLE, ROWS_TABLE
+from ingestion.statements import statement
 from warehouse.database import connect, where
 from warehouse.errors import UserError
 
@@ -60,7 +63,13 @@ class Loader:
         if self._pipeline.has_pending_data:
             log.info("pending_load_found")
             self._step(self._pipeline.normalize)
-            finished = [self._load(load_id) for load_id in self._normalized()]
+            for load_id in self._normalized():
+                if self._is_forgotten(load_id):
+                    log.warning("pending_load_dropped", load_id=load_id)
+                    self._guard()
+                    self._abort(load_id)
+                else:
+                    finished.append(self._load(load_id))
         self._pipeline.drop()
         self._step(self._pipeline.sync_destination)
         return finished
@@ -109,8 +118,36 @@ class Loader:
             else:
                 return load_id
         self._guard()
-        self._step(lambda: self._pipeline.abort_packages(load_id))
+        self._abort(load_id)
         return Refused(load_id, objects, reason)
+
+    def _abort(self, load_id: str) -> None:
+        self._step(lambda: self._pipeline.abort_packages(load_id))
+
+    def _is_forgotten(self, load_id: str) -> bool:
+        """Return whether the database lacks rows that the folder says it took.
+
+        A server that crashed with `synchronous_commit=off`, a failover to a standby
+        behind, or a restored backup forgets commits. dlt would load only the rest.
+        """
+        taken = {ROWS_TABLE: 0, LEDGER_TABLE: 0}
+        jobs = self._pipeline.get_load_package_info(load_id).jobs
+        for job in jobs["completed_jobs"]:
+            table = job.job_file_info.table_name
+            if table in taken and job.job_file_info.file_format == "parquet":
+                taken[table] += pq.read_metadata(job.file_path).num_rows
+        if not any(taken.values()):
+            return False
+        with connect(self._database_url) as connection:
+            try:
+                row = connection.execute(
+                    statement("rows_of_load"), {"load_id": load_id}
+                ).fetchone()
+            # A restored database may not even have the tables.
+            except psycopg.errors.UndefinedTable:
+                return True
+        rows, attempts = (int(str(count)) for count in row or (0, 0))
+        return rows < taken[ROWS_TABLE] or attempts < taken[LEDGER_TABLE]
 
     def _raise_if_it_may_pass(self, error: PipelineStepFailed) -> None:
         """Raise UserError when a later run may load the package as it is."""

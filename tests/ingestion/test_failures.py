@@ -154,3 +154,28 @@ def test_endpoint_that_stops_answering_stops_the_run(
     with pytest.raises(IngestionStopped, match="stopped answering"):
         warehouse.run()
     assert warehouse.ledger() == []
+
+
+def test_commit_that_the_database_forgot_is_fetched_again(warehouse: Warehouse) -> None:
+    warehouse.run()
+    # The rows are taken before the ledger is refused.
+    warehouse.execute(
+        "create function full_disk() returns trigger language plpgsql as $$ begin "
+        "perform pg_sleep(2); raise 'no space' using errcode = '53100'; end $$"
+    )
+    warehouse.execute(
+        "create trigger full_disk before insert on staging.s3_objects "
+        "execute function full_disk()"
+    )
+    warehouse.put("a", statuses(1, 2))
+    with pytest.raises(UserError, match="did not take the rows"):
+        warehouse.run()
+    assert warehouse.rows("select count(*) from staging.twap_statuses") == [(2,)]
+    # As after a failover to a standby that was behind.
+    warehouse.execute("delete from staging.twap_statuses")
+    warehouse.execute("drop trigger full_disk on staging.s3_objects")
+    report = warehouse.run()
+
+    assert (report.loaded, report.rows) == (1, 2)
+    assert warehouse.landed("twap_id") == [("1",), ("2",)]
+    assert warehouse.ledger() == [("a", "landed", 2, None)]
