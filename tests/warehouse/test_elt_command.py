@@ -171,3 +171,18 @@ def test_a_new_project_version_makes_the_marts_anew(
         connection.execute("delete from marts.twap_status")
         assert run("elt", env=env).returncode == 0
         assert connection.execute("select from marts.twap_status").rowcount == 1
+
+
+def test_a_build_that_fails_leaves_what_landed_in_the_record_of_the_run(
+    env: dict[str, str], bucket: S3Server, database_url: str
+) -> None:
+    assert run("elt", env=env).returncode == 0
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("alter table marts.twap_status add check (asset <> 'BTC')")
+        assert run("elt", env=env).returncode == 1
+        newest = connection.execute(
+            "select exit_status, objects_loaded, rows_loaded from marts.etl_runs"
+            " order by started_at desc limit 1"
+        ).fetchone()
+    assert newest == (1, 1, 1)

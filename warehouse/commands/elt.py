@@ -49,17 +49,18 @@ def elt(selection: Selection, settings: Settings, database_url: str) -> int:
         if not selection.local_files:
             _keep_sample_data_apart(connection, settings)
         run_id = begin_run(connection, _mode(selection))
+        figures = RunFigures()
         try:
             report = _ingest(selection, settings, database_url, guard=lock.check)
+            figures = _figures(report)
             _build(connection, database_url, lock)
-        except IngestionStopped as stopped:
-            finish_run(connection, run_id, stopped.exit_code, _figures(stopped.report))
-            raise
         except UserError as error:
-            finish_run(connection, run_id, error.exit_code, RunFigures())
+            if isinstance(error, IngestionStopped):
+                figures = _figures(error.report)
+            finish_run(connection, run_id, error.exit_code, figures)
             raise
         exit_status = EXIT_SOME_FAILED if report.failed else 0
-        finish_run(connection, run_id, exit_status, _figures(report))
+        finish_run(connection, run_id, exit_status, figures)
     _say(report)
     return exit_status
 

@@ -1,6 +1,6 @@
 {#-
-The incremental strategy of every model here: what the build touches is deleted from the
-table, and what the model's select returns is inserted. `unique_key` names the column
+The incremental strategy of the models that grow with the history: what the build touches
+is deleted from the table, and what the model's select returns is inserted. `unique_key` names the column
 that the touched set is a set of.
 
 The rows to delete come from the touched set, not from the keys that come back as in
