@@ -169,6 +169,7 @@ class Marts:
                 self._write_life(life)
             for key, updated_at in self._withdrawn.items():
                 self._insert("twap_withdrawn", (*key, updated_at))
+            self._log_hours()
             self._log_objects(at_time)
             self._log_build(at_time, project_version, finished=finished)
 
@@ -227,6 +228,39 @@ class Marts:
                 """,
                 [key, at],
             )
+
+    def _log_hours(self) -> None:
+        self.connection.execute("delete from marts.twap_coverage")
+        self.connection.execute(
+            """
+            insert into marts.twap_coverage
+            select hour, not exists (
+                select from marts.twap_status where date_trunc('hour', ts) = hour
+            )
+            from generate_series(
+                (select date_trunc('hour', min(ts)) from marts.twap_status),
+                (select date_trunc('hour', max(ts)) from marts.twap_status),
+                interval '1 hour'
+            ) as hour
+            """
+        )
+
+    def list_bucket(self, at: str, *, not_fetched: int = 0) -> None:
+        """Add the row of a run that listed the bucket."""
+        listed_at = moment(at)
+        self._insert(
+            "etl_runs",
+            (
+                f"run-{at}",
+                listed_at,
+                listed_at,
+                listed_at + timedelta(seconds=1),
+                "incremental",
+                0,
+                not_fetched,
+                listed_at - timedelta(hours=1) if not_fetched else None,
+            ),
+        )
 
     def _log_build(self, at: datetime, version: str, *, finished: bool) -> None:
         self._builds += 1

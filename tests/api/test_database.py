@@ -175,7 +175,7 @@ def run_as_the_api_does(url: str, statement: str) -> list[Any]:
     """The rows of a statement on a connection of the API's own pool."""
 
     async def run() -> list[Any]:
-        database = Database(url, pool_size=1)
+        database = Database(url, pool_size=1, long_reads=1)
         await database.open()
         try:
             return await database._read_once(statement, {})
