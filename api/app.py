@@ -11,7 +11,7 @@ from api.certificate import CoverageCache
 from api.database import Database
 from api.errors import install_handlers
 from api.middleware import AccessLog, Cors, Guard
-from api.routes import health, twaps
+from api.routes import coverage, health, twaps, wallets
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
@@ -72,5 +72,7 @@ def create_app(
     app.state.is_private = False
     install_handlers(app)
     app.include_router(twaps.router)
+    app.include_router(wallets.router)
+    app.include_router(coverage.router)
     app.include_router(health.router)
     return app

@@ -174,19 +174,21 @@ def not_built() -> ApiError:
 
 @cache
 def read_sql(query: str) -> LiteralString:
-    """Return the text of a file in api/sql.
+    """Return the text of a file in api/sql, put together from its pieces.
 
-    `{{ name(alias) }}` in it stands for the text of the file of that name, over the
+    `{{ name(alias) }}` in it stands for the text of api/sql/pieces/name.sql, over the
     table that is called `alias` instead of `event`.
     """
-    folder = Path(__file__).parent / "sql"
+    return _with_pieces((Path(__file__).parent / "sql" / f"{query}.sql").read_text())
 
+
+def _with_pieces(text: str) -> LiteralString:
     def piece(match: re.Match[str]) -> str:
-        text = read_sql(match["file"]).strip()
-        return text.replace("event.", f"{match['alias'] or 'event'}.")
+        path = Path(__file__).parent / "sql" / "pieces" / f"{match['name']}.sql"
+        piece = _with_pieces(path.read_text().strip())
+        return piece.replace("event.", f"{match['alias'] or 'event'}.")
 
-    text = (folder / f"{query}.sql").read_text()
-    return re.sub(r"{{ (?P<file>\w+)\((?P<alias>\w*)\) }}", piece, text)
+    return re.sub(r"{{ (?P<name>\w+)\((?P<alias>\w*)\) }}", piece, text)
 
 
 def _pool(url: str, name: str, **options: Any) -> AsyncConnectionPool[Connection]:

@@ -64,7 +64,7 @@ class Page:
         """Return what the queries of pages name alike."""
         return {
             "wallet": self.wallet,
-            "limit": self.limit,
+            "page_size": self.limit,
             "with_events": "events" in self.include,
             "with_raw": "raw" in self.include,
             "with_provenance": "provenance" in self.include,
@@ -139,7 +139,7 @@ async def _in_window(
             "after_ts": cursor.ts if cursor else window.end + MICROSECOND,
             "after_twap_id": cursor.twap_id if cursor else "",
             "walk_build": cursor.build if cursor else None,
-            "offset": offset,
+            "skip": offset,
         },
     )
     if found.is_changed:

@@ -62,7 +62,7 @@ page as (
         and (%(status)s::text is null or event.status = %(status)s)
     order by event.ts desc, event.twap_id collate "C" desc
     -- One more than asked for tells whether there is a next page.
-    limit %(limit)s::integer + 1 offset %(offset)s
+    limit %(page_size)s::integer + 1 offset %(skip)s
 ),
 
 open_states as (
@@ -78,8 +78,8 @@ select
         when %(walk_build)s::text is null then false
         else
             -- Built by other rules, or by a history of builds that is gone.
-            (select project_version from data_version)
-            is distinct from (select project_version from walk_build)
+            coalesce((select project_version from walk_build), '')
+            <> (select project_version from data_version)
             -- Half-built marts cannot show what has changed.
             or (select is_building from data_version)
             or exists (
@@ -98,7 +98,7 @@ select
             )
     end as is_changed,
     -- What comes later than the newest event of now is no part of this walk.
-    least(%(as_of)s, (select max(event.ts) from marts.twap_status as event)) as as_of,
+    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
     (
         select count(*)
         from open_states
@@ -107,9 +107,9 @@ select
             and (%(side)s::text is null or open_states.side = %(side)s)
             and (%(status)s::text is null or open_states.status = %(status)s)
     ) as open_twaps,
-    max(page.place) > %(limit)s as has_more,
-    max(page.ts) filter (where page.place = %(limit)s) as last_ts,
-    max(page.twap_id) filter (where page.place = %(limit)s) as last_twap_id,
+    max(page.place) > %(page_size)s as has_more,
+    max(page.ts) filter (where page.place = %(page_size)s) as last_ts,
+    max(page.twap_id) filter (where page.place = %(page_size)s) as last_twap_id,
     string_agg(
         {{ twap_json(page) }}
         || case
@@ -133,5 +133,5 @@ select
         end
         || '}',
         ',' order by page.place
-    ) filter (where page.place <= %(limit)s) as twaps
+    ) filter (where page.place <= %(page_size)s) as twaps
 from page

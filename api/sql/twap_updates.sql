@@ -23,7 +23,7 @@ changes as (
             > (%(after)s::timestamptz, %(after_twap_id)s::text)
             and latest.updated_at <= (select until from walk)
         order by latest.updated_at asc, latest.twap_id collate "C" asc
-        limit %(limit)s::integer + 1
+        limit %(page_size)s::integer + 1
     )
 
     union all
@@ -40,7 +40,7 @@ changes as (
             > (%(after)s::timestamptz, %(after_twap_id)s::text)
             and withdrawn.updated_at <= (select until from walk)
         order by withdrawn.updated_at asc, withdrawn.twap_id collate "C" asc
-        limit %(limit)s::integer + 1
+        limit %(page_size)s::integer + 1
     )
 ),
 
@@ -50,7 +50,7 @@ page as (
         row_number() over (order by updated_at asc, twap_id collate "C" asc) as place
     from changes
     order by updated_at asc, twap_id collate "C" asc
-    limit %(limit)s::integer + 1
+    limit %(page_size)s::integer + 1
 ),
 
 open_twaps as (
@@ -69,11 +69,11 @@ select
     (select run_id from data_version) as run_id,
     (select is_building from data_version) as is_building,
     (select until from walk) as until,
-    (select max(event.ts) from marts.twap_status as event) as as_of,
+    (select max(every.ts) from marts.twap_status as every) as as_of,
     (select open_twaps from open_twaps) as open_twaps,
-    max(page.place) > %(limit)s as has_more,
-    max(page.updated_at) filter (where page.place = %(limit)s) as last_updated_at,
-    max(page.twap_id) filter (where page.place = %(limit)s) as last_twap_id,
+    max(page.place) > %(page_size)s as has_more,
+    max(page.updated_at) filter (where page.place = %(page_size)s) as last_updated_at,
+    max(page.twap_id) filter (where page.place = %(page_size)s) as last_twap_id,
     string_agg(
         {{ twap_json(event) }}
         || case
@@ -99,7 +99,7 @@ select
             replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
         ),
         ',' order by page.place
-    ) filter (where page.place <= %(limit)s and not page.is_withdrawn) as twaps,
+    ) filter (where page.place <= %(page_size)s and not page.is_withdrawn) as twaps,
     string_agg(
         format(
             '{"twap_id":%%s,"updated_at":"%%sZ"}',
@@ -107,7 +107,7 @@ select
             replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
         ),
         ',' order by page.place
-    ) filter (where page.place <= %(limit)s and page.is_withdrawn) as withdrawn
+    ) filter (where page.place <= %(page_size)s and page.is_withdrawn) as withdrawn
 from page
 left join marts.twap_status as event
     on
