@@ -161,7 +161,7 @@ class Marts:
             if key not in new:
                 self._withdrawn[key] = at_time
         self.events = [event for life in new.values() for event in life]
-        with self.connection.transaction():
+        with self.connection.pipeline(), self.connection.transaction():
             self.connection.execute("delete from marts.twap_status")
             self.connection.execute("delete from marts.twap_latest")
             self.connection.execute("delete from marts.twap_withdrawn")
