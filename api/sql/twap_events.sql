@@ -23,9 +23,7 @@ select
                         event.size_requested::text as size_requested,
                         event.size_executed::text as size_executed,
                         event.notional_executed::text as notional_executed,
-                        marts.average_price(
-                            event.notional_executed, event.size_executed
-                        )::text as average_price,
+                        event.average_price::text as average_price,
                         event.status,
                         event.status_error,
                         event.duration_minutes,

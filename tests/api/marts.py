@@ -56,13 +56,16 @@ class Event:
         size = self.size_executed
         return (self.ts, place, size is not None, size or Decimal(0), self.status)
 
+    @property
+    def average_price(self) -> Decimal | None:
+        if not self.size_executed or self.notional_executed is None:
+            return None
+        context = Context(prec=12, rounding=ROUND_HALF_EVEN)
+        price = context.divide(self.notional_executed, self.size_executed)
+        return Decimal(format(price.normalize(), "f"))
+
     def json(self) -> dict[str, Any]:
         """The event as the API should show it."""
-        size, notional = self.size_executed, self.notional_executed
-        price = None
-        if size and notional is not None:
-            exact = Context(prec=12, rounding=ROUND_HALF_EVEN).divide(notional, size)
-            price = format(exact.normalize(), "f")
         return {
             "twap_id": self.twap_id,
             "asset": self.asset,
@@ -71,9 +74,12 @@ class Event:
             "status_error": self.status_error,
             "duration_minutes": self.duration_minutes,
             "latest_ts": show(self.ts),
-            "executed": {"size": number(size), "notional": number(notional)},
+            "executed": {
+                "size": number(self.size_executed),
+                "notional": number(self.notional_executed),
+            },
             "requested": {"size": number(self.size_requested)},
-            "average_price": price,
+            "average_price": number(self.average_price),
             "started_at": show(self.order_ts),
             "ended_at": show(self.ts) if self.is_terminal else None,
         }
@@ -192,13 +198,14 @@ class Marts:
                     *(getattr(event, name) for name in names),
                     following and following.ts,
                     event.is_terminal,
+                    event.average_price,
                     "etag",
                     1,
                     1,
                     json.dumps({"status": event.status}),
                 ),
-                f"({', '.join(names)}, valid_to, is_terminal, s3_etag, row_number, "
-                "copies, raw_payload)",
+                f"({', '.join(names)}, valid_to, is_terminal, average_price, s3_etag, "
+                "row_number, copies, raw_payload)",
             )
         last = life[-1]
         names = [field.name for field in fields(last)]

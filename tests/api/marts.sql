@@ -1,19 +1,6 @@
 -- The marts by DESIGN §5, as dbt makes them: what the tests of the API alone stand on.
 create schema marts;
 
-create function marts.average_price(notional numeric, size numeric) returns numeric
-language sql immutable parallel safe
-return case
-    when size = 0 then null
-    when notional = 0 then 0
-    else trim_scale(
-        round(
-            notional / size,
-            11 - floor(log(abs(notional::float8 / size::float8)))::integer
-        )
-    )
-end;
-
 create table marts.twap_status (
     twap_id text not null,
     wallet text not null,
@@ -27,6 +14,7 @@ create table marts.twap_status (
     size_requested numeric,
     size_executed numeric,
     notional_executed numeric,
+    average_price numeric,
     duration_minutes integer,
     is_terminal boolean,
     reduce_only boolean,

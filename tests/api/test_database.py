@@ -25,7 +25,7 @@ MANY_ROWS = """
 insert into marts.twap_status
 select
     (n / 2)::text, 'w' || n % 50, now() - n * interval '1 min', now(), null,
-    'BTC', 'B', n::text, null, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, '{}',
+    'BTC', 'B', n::text, null, 1, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, '{}',
     now()
 from generate_series(1, 20000) as n;
 

@@ -195,6 +195,9 @@ class Oracle:
             )
             for event, following in zip(life, [*life[1:], None], strict=True):
                 event["valid_to"] = following and following["ts"]
+                event["average_price"] = price(
+                    event["notional_executed"], event["size_executed"]
+                )
             status += life
             last = life[-1]
             latest.append(
@@ -202,9 +205,6 @@ class Oracle:
                     **last,
                     "started_at": last["order_ts"],
                     "ended_at": last["ts"] if last["is_terminal"] else None,
-                    "average_price": price(
-                        last["notional_executed"], last["size_executed"]
-                    ),
                     "event_count": len(life),
                     "updated_at": touched[twap],
                     "revised_at": revised.get(twap),

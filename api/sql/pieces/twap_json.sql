@@ -15,10 +15,7 @@ format(
     coalesce('"' || event.size_executed || '"', 'null'),
     coalesce('"' || event.notional_executed || '"', 'null'),
     coalesce('"' || event.size_requested || '"', 'null'),
-    coalesce(
-        '"' || marts.average_price(event.notional_executed, event.size_executed) || '"',
-        'null'
-    ),
+    coalesce('"' || event.average_price || '"', 'null'),
     coalesce(
         '"' || replace((event.order_ts at time zone 'UTC')::text, ' ', 'T') || 'Z"',
         'null'

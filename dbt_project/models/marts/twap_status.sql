@@ -86,6 +86,7 @@ select
     size_requested,
     size_executed,
     notional_executed,
+    {{ function('average_price') }}(notional_executed, size_executed) as average_price,
     duration_minutes,
 
     -- booleans
