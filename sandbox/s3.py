@@ -171,6 +171,8 @@ class S3Server:
         def honest() -> Response:
             if request.headers.get("x-amz-request-payer") != "requester":
                 return error(403, "AccessDenied", "Access Denied")
+            if plain := self._plain_object(request, method, key):
+                return plain
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
             # moto lists by walking what `put` may change meanwhile.
             with self._lock if method == "LIST" else nullcontext():
@@ -178,6 +180,22 @@ class S3Server:
 
         response = fault(request, honest) if fault else honest()
         return response(environ, start_response)
+
+    def _plain_object(self, request: Request, method: str, key: str) -> Response | None:
+        """Return a whole object as it is; None where moto has more to say.
+
+        Twice as quick as moto's own way: a benchmark of a reader is else one of moto.
+        """
+        stored = self._bucket.keys.get(key) if method == "GET" else None
+        asked_more = request.query_string or "Range" in request.headers
+        if stored is None or asked_more:
+            return None
+        if request.headers.get("If-Match", stored.etag) != stored.etag:
+            return None
+        response = Response(stored.value, content_type="binary/octet-stream")
+        response.headers |= {"ETag": stored.etag, "Accept-Ranges": "bytes"}
+        response.last_modified = stored.last_modified
+        return response
 
 
 def _asked(request: Request) -> tuple[str, str]:
@@ -189,7 +207,7 @@ def _asked(request: Request) -> tuple[str, str]:
 
 def _handler(connections: set[socket.socket]) -> type[MotoRequestHandler]:
     class Handler(MotoRequestHandler):
-        # Connections that stay open, as S3's do.
+        # As S3 answers, though werkzeug closes each connection after its answer.
         protocol_version = "HTTP/1.1"
 
         def setup(self) -> None:
