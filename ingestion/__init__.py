@@ -5,8 +5,8 @@
 
 from ingestion.cost import Cost
 from ingestion.objects import FailedObject, S3Object
-from ingestion.package import Progress
 from ingestion.plan import Plan, Selection
+from ingestion.progress import Progress
 from ingestion.report import IngestionStopped, Report
 from ingestion.run import ingest
 from ingestion.source import S3Source

@@ -13,11 +13,11 @@ from dlt.common.runtime.run_context import RunContext, switched_run_context
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg.conninfo import make_conninfo
 
+from ingestion.pending import PIPELINE_NAME
 from warehouse.database import connection_parameters
 from warehouse.errors import UserError
 
 SCHEMA = "staging"
-PIPELINE_NAME = "hyperliquid_twap"
 
 _FILE_ROWS = 200_000
 _CONFIG: dict[str, Any] = {

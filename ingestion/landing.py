@@ -7,10 +7,12 @@ import structlog
 
 from ingestion.attempts import Attempt
 from ingestion.fetch import Read
-from ingestion.loader import Loader, Refused
+from ingestion.loader import Loader
 from ingestion.names import TableColumns
 from ingestion.objects import FailedObject, S3Object
-from ingestion.package import Package, Progress
+from ingestion.package import Package
+from ingestion.pending import Refused
+from ingestion.progress import Progress
 from ingestion.report import Tally
 from ingestion.tables import Indexes
 

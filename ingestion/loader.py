@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from ingestion.attempts import landed_in
 from ingestion.objects import S3Object
 from ingestion.package import LEDGER_TABLE, ROWS_TABLE
+from ingestion.pending import Finished, Refused
 from ingestion.statements import statement
 from warehouse.database import connect, where
 from warehouse.errors import UserError
@@ -30,16 +30,10 @@ _ATTEMPTS = 2
 # a read-only server, the login and its rights.
 _PASSING = ("08", "40", "53", "55", "57", "58", "25", "28", "3D", "42501")
 
+# SQLSTATE of undefined_table and undefined_column.
+_UNDEFINED = ("42P01", "42703")
+
 log = structlog.get_logger("ingestion.loader")
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A package that Postgres will never take, and the objects whose rows it held."""
-
-    load_id: str
-    objects: list[S3Object]
-    reason: str
 
 
 class Loader:
@@ -52,14 +46,18 @@ class Loader:
         self._guard = guard
         self._database_url = database_url
 
-    def finish_pending(self) -> list[str | Refused]:
-        """Load what a broken run left; return the load ids, and what was refused.
+    def start_anew(self) -> None:
+        """Make the working folder as good as new.
 
-        Afterwards the working folder is as good as new: what dlt must remember lies in
-        the database.
+        What dlt must remember lies in the database.
         """
+        self._pipeline.drop()
         self._step(self._pipeline.sync_destination)
-        finished: list[str | Refused] = []
+
+    def finish_pending(self) -> Finished:
+        """Load what a broken run left; return the load ids, and what was refused."""
+        self._step(self._pipeline.sync_destination)
+        finished: Finished = []
         if self._pipeline.has_pending_data:
             log.info("pending_load_found")
             self._step(self._pipeline.normalize)
@@ -68,10 +66,15 @@ class Loader:
                     log.warning("pending_load_dropped", load_id=load_id)
                     self._guard()
                     self._abort(load_id)
+                    continue
+                load = self._load(load_id)
+                # The folder says that the tables were made, and the database has
+                # forgotten them: the objects are fetched again, as new ones are.
+                if isinstance(load, Refused) and load.sqlstate in _UNDEFINED:
+                    log.warning("pending_load_dropped", load_id=load_id)
                 else:
-                    finished.append(self._load(load_id))
-        self._pipeline.drop()
-        self._step(self._pipeline.sync_destination)
+                    finished.append(load)
+        self.start_anew()
         return finished
 
     def prepare(self, tables: Iterator[tuple[str, pa.Table]]) -> list[str]:
@@ -98,7 +101,7 @@ class Loader:
         self._step(self._pipeline.normalize)
         return self._normalized()
 
-    def load(self, load_ids: list[str]) -> list[str | Refused]:
+    def load(self, load_ids: list[str]) -> Finished:
         """Load these packages; return each one's id, or why it was refused for good."""
         return [self._load(load_id) for load_id in load_ids]
 
@@ -111,7 +114,7 @@ class Loader:
             except PipelineStepFailed as error:
                 _raise_if_wrapped(error)
                 self._raise_if_it_may_pass(error)
-                reason = _reason(error)
+                reason, sqlstate = _reason(error), _sqlstate(error)
                 log.warning(
                     "load_refused", load_id=load_id, attempt=attempt, reason=reason
                 )
@@ -119,7 +122,7 @@ class Loader:
                 return load_id
         self._guard()
         self._abort(load_id)
-        return Refused(load_id, objects, reason)
+        return Refused(load_id, objects, reason, sqlstate)
 
     def _abort(self, load_id: str) -> None:
         self._step(lambda: self._pipeline.abort_packages(load_id))

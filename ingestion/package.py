@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 import pyarrow as pa
 import structlog
@@ -12,6 +11,7 @@ from ingestion.decode import decode
 from ingestion.fetch import Body, Read, read_ahead
 from ingestion.names import OUR_COLUMNS, TableColumns
 from ingestion.objects import ObjectFailed, S3Object
+from ingestion.progress import Progress
 from ingestion.s3_errors import ConnectionFailed
 from warehouse.errors import UserError
 
@@ -27,16 +27,6 @@ ROWS_TABLE = "twap_statuses"
 LEDGER_TABLE = "s3_objects"
 
 log = structlog.get_logger("ingestion.package")
-
-
-class Progress(Protocol):
-    """Who shows how far the run is."""
-
-    def start(self, objects: int, size: int) -> None:
-        """Be told how many objects and bytes are to be fetched."""
-
-    def advance(self, objects: int, size: int) -> None:
-        """Be told how many more are done."""
 
 
 class Package:

@@ -7,22 +7,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 
 from ingestion.cost import Cost
-from ingestion.dlt_context import dlt_pipeline
-from ingestion.landing import Landing
 from ingestion.ledger import read_ledger
 from ingestion.listing import Listing, list_selection
-from ingestion.loader import Loader, Refused
-from ingestion.names import TableColumns
-from ingestion.package import Progress
+from ingestion.pending import Finished, has_pending_loads
 from ingestion.plan import Plan, Selection, make_plan
-from ingestion.report import IngestionStopped, Report, Tally
+from ingestion.progress import Progress
+from ingestion.report import Report, Tally
 from ingestion.source import S3Source
 from ingestion.statements import statement
-from ingestion.tables import Indexes, create_tables, landed_columns
+from ingestion.tables import create_tables
 from warehouse.database import Connection, connect, where
 from warehouse.errors import UserError
 
@@ -54,31 +52,33 @@ def ingest(
         listing = list_selection(selection, source)
         if selection.dry_run:
             return _planned(selection, listing, connection, on_listed).report()
+        guard()
+        create_tables(connection)
         folder = working_dir / _identity(connection)
-        with dlt_pipeline(database_url, folder) as pipeline:
-            loader = Loader(pipeline, guard, database_url)
-            guard()
-            finished = loader.finish_pending()
-            create_tables(connection)
-            _check_clock(connection)
-            tally = _planned(selection, listing, connection, on_listed, max_cost_usd)
-            tally.load_ids += [load for load in finished if isinstance(load, str)]
-            indexes = Indexes(connection)
-            landing = Landing(
-                loader,
+        finished: Finished = []
+        if has_pending_loads(folder):
+            finished = _writing().finish_pending(database_url, folder, guard)
+        _check_clock(connection)
+        tally = _planned(selection, listing, connection, on_listed, max_cost_usd)
+        if finished or tally.plan.fetch or tally.plan.known:
+            _writing().land(
+                connection,
+                database_url,
+                folder,
                 tally,
+                finished,
                 read=listing.read,
-                columns=TableColumns(landed_columns(connection)),
-                indexes=indexes,
+                guard=guard,
                 progress=progress,
             )
-            try:
-                landing.land([load for load in finished if isinstance(load, Refused)])
-            except UserError as error:
-                raise IngestionStopped(error, tally.report()) from error
-            guard()
-            indexes.after_loads()
-            return tally.report()
+        return tally.report()
+
+
+def _writing() -> ModuleType:
+    """Return the part that needs dlt, which takes longer to import than most runs."""
+    from ingestion import writing
+
+    return writing
 
 
 def _planned(

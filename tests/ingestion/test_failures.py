@@ -1,6 +1,7 @@
 """What fails alone, what stops a run, and what a broken run leaves to the next."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +180,24 @@ def test_commit_that_the_database_forgot_is_fetched_again(warehouse: Warehouse) 
     assert (report.loaded, report.rows) == (1, 2)
     assert warehouse.landed("twap_id") == [("1",), ("2",)]
     assert warehouse.ledger() == [("a", "landed", 2, None)]
+
+
+def test_table_that_the_database_forgot_is_made_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(pipeline: Pipeline, **_: Any) -> None:
+        # As when it had just made its tables, which a crash then lost.
+        packages = Path(pipeline.working_dir) / "load/normalized"
+        for package in packages.iterdir():
+            (package / "schema_updates.json").unlink()
+        raise KeyboardInterrupt
+
+    warehouse.put("a", statuses(1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "load", killed)
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.run()
+    report = warehouse.run()
+
+    assert (report.loaded, list(report.failed)) == (1, [])
+    assert warehouse.landed("twap_id") == [("1",), ("2",)]

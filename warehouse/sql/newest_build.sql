@@ -1,3 +1,9 @@
+with taken as (
+    select unnest(load_ids) as load_id
+    from marts.etl_builds
+    where finished_at is not null
+)
+
 select
     builds.project_version,
     -- A complete load that tells something good and that no finished build has taken.
@@ -7,10 +13,8 @@ select
         where
             loads.status = 0
             and not exists (
-                select from marts.etl_builds as taken
-                where
-                    taken.finished_at is not null
-                    and loads.load_id = any(taken.load_ids)
+                select from taken
+                where taken.load_id = loads.load_id
             )
             and exists (
                 select from staging.s3_objects as objects
