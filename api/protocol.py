@@ -77,6 +77,11 @@ class Protocol(HttpToolsProtocol):
             elif self._received > MAX_HEAD_BYTES + MAX_BODY_BYTES:
                 self._give_up()
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Answer what was asked, also to one who will ask no more."""
+        self._give_up()
+        return not self.transport.is_closing()
+
     def on_message_begin(self) -> None:
         """Begin to count."""
         super().on_message_begin()

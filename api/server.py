@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors.multiprocess import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from api.protocol import Protocol
 from warehouse.errors import UserError
@@ -31,9 +31,6 @@ theirs, so that none of them sends a request into a connection that is being clo
 STALLED_SECONDS: Final = 60
 """After which a client that takes nothing of its answer has gone away. Where the system
 knows no such limit (not Linux), it lasts until the client closes."""
-
-HEALTH_SECONDS: Final = 30
-"""In which a worker must show that it lives, its start included."""
 
 log = structlog.stdlib.get_logger("api")
 
@@ -56,7 +53,6 @@ def configure(app: FastAPI | Callable[[], FastAPI], workers: int = 1) -> uvicorn
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        timeout_worker_healthcheck=HEALTH_SECONDS,
     )
 
 
@@ -129,11 +125,22 @@ class Workers(Multiprocess):
     """Uvicorn's processes behind one socket, ended as one process is."""
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that died, and say so."""
-        before = {worker.pid for worker in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {worker.pid for worker in self.processes}:
-            log.warning("a worker died and was replaced", pid=pid)
+        """Replace each worker that has died, unless it could not even start.
+
+        Uvicorn also asks each worker whether it lives, and while it waits for one that
+        has just died it hears no signal.
+        """
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set() or self.signal_queue:
+                return
+            if worker.process.is_alive():
+                continue
+            if worker.exitcode == STARTUP_FAILURE:
+                self.should_exit.set()
+                return
+            log.warning("a worker died and is replaced", pid=worker.pid)
+            self.processes[place] = Process(self.config, self.sockets)
+            self.processes[place].start()
 
     def terminate_all(self) -> None:
         """Ask all workers to end."""

@@ -17,6 +17,7 @@ INCOMPRESSIBLE: Final = (
     "application/vnd.apache.parquet",
 )
 
+ACCEPT_ENCODING: Final = b"accept-encoding"
 ZERO_QUALITY: Final = re.compile(r"q=0(\.0{0,3})?")
 
 
@@ -58,16 +59,14 @@ class Compress:
         if scope["type"] != "http":
             await self._get(scope, receive, send)
             return
-        if not accepts_gzip(Headers(scope=scope).getlist("accept-encoding")):
-            # Starlette compresses wherever it finds the word.
-            headers = [each for each in scope["headers"] if each[0] != ACCEPT_ENCODING]
-            scope = {**scope, "headers": headers}
+        # Starlette only looks for the word, so it gets it or nothing.
+        headers = [each for each in scope["headers"] if each[0] != ACCEPT_ENCODING]
+        if accepts_gzip(Headers(scope=scope).getlist("accept-encoding")):
+            headers.append((ACCEPT_ENCODING, b"gzip"))
+        scope = {**scope, "headers": headers}
         is_head = scope.get("state", {}).get("headers_only", False)
         app = self._head if is_head else self._get
         await app(scope, receive, _varying(send))
-
-
-ACCEPT_ENCODING: Final = b"accept-encoding"
 
 
 def accepts_gzip(accept_encoding: list[str]) -> bool:

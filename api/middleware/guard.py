@@ -1,5 +1,7 @@
 """What must not get in, and what must not get out."""
 
+import asyncio
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +35,11 @@ class Guard:
             app = url_too_long().response()
         try:
             await app(scope, receive, note_start)
+        except asyncio.CancelledError:
+            # The server ends, and waits for nobody any more.
+            if started:
+                raise
+            await _shutting_down().response()(scope, receive, send)
         except Exception:
             log.exception("request failed", path=path_as_sent(scope))
             if started:
@@ -45,6 +52,11 @@ def url_too_long() -> ApiError:
     """Return the 414."""
     message = f"The URL is longer than {MAX_URL_BYTES} bytes."
     return ApiError(414, "url_too_long", message)
+
+
+def _shutting_down() -> ApiError:
+    message = "The server is ending; try again shortly."
+    return ApiError(503, "shutting_down", message, headers={"Retry-After": "2"})
 
 
 def _url_bytes(scope: Scope) -> int:

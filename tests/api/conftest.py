@@ -1,5 +1,6 @@
 """The API over real HTTP, on a real Postgres."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from marts import Marts
@@ -97,3 +99,21 @@ def marts(new_marts: Callable[[], Marts]) -> Marts:
 def client(marts: Marts) -> Iterator[httpx.Client]:
     with running(marts.url) as client:
         yield client
+
+
+@pytest.fixture
+def capture_lines() -> Iterator[list[dict[str, Any]]]:
+    """What the API logs during the test, each line with its context."""
+    lines: list[dict[str, Any]] = []
+
+    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> None:
+        lines.append(dict(event))
+        raise structlog.DropEvent
+
+    processors = structlog.get_config()["processors"]
+    kept = processors.copy()
+    logging.getLogger("api").setLevel("INFO")
+    processors[-1] = keep
+    yield lines
+    processors[:] = kept
+    logging.getLogger("api").setLevel("WARNING")
