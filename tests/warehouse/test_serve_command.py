@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 
 from tests.api.marts import Event, Marts, moment
 from tests.warehouse.command import environment, run, running
+from warehouse import PROJECT_ROOT
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
@@ -196,6 +198,50 @@ def test_workers_end_when_their_parent_is_killed(marts: Marts, tmp_path: Path) -
         _, alive = psutil.wait_procs(workers.values(), timeout=5)
         assert alive == []
         assert server.is_refusing()
+
+
+BROKEN = """
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import api
+from warehouse.errors import UserError
+
+
+@asynccontextmanager
+async def fail(app):
+    raise RuntimeError("no")
+    yield
+
+
+def make_app():
+    return FastAPI(lifespan=fail)
+
+
+if __name__ == "__main__":
+    with api.listen("127.0.0.1", 0) as listener:
+        try:
+            api.serve(make_app, listener, workers=2)
+        except UserError as error:
+            print(error)
+"""
+
+
+def test_workers_that_cannot_start_are_not_tried_for_ever(tmp_path: Path) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(BROKEN)
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        env=environment(PYTHONPATH=str(PROJECT_ROOT), TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "A worker of the API could not start" in ended.stdout.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == [script]
 
 
 @pytest.mark.parametrize(
