@@ -132,21 +132,15 @@ def test_id_of_the_caller_is_kept(client: httpx.Client, given: str) -> None:
         assert response.headers["x-request-id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", 'a"b', "é", "a\n"])
+@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", 'a"b', "a,b", "é"])
 def test_id_that_needs_escaping_is_replaced(client: httpx.Client, given: str) -> None:
-    headers = [(b"X-Request-ID", given.strip("\n").encode("latin-1"))]
-    if given == "a\n":
-        headers *= 2
-        headers[1] = (b"X-Request-ID", b"b;c")
-        headers.reverse()
+    headers = [(b"X-Request-ID", given.encode("latin-1"))]
     response = client.get("/livez", headers=headers)
     assert re.fullmatch("[0-9a-f]{32}", response.headers["x-request-id"])
 
 
 def test_every_line_of_a_request_has_its_id_and_none_the_query(
-    client: httpx.Client,
-    monkeypatch: pytest.MonkeyPatch,
-    capture_lines: list[dict[str, object]],
+    client: httpx.Client, capture_lines: list[dict[str, object]]
 ) -> None:
     client.get("/test/crash?wallet=0xsecret", headers={"X-Request-ID": "mine"})
     lines = [line for line in capture_lines if line.get("request_id") == "mine"]
