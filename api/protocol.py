@@ -23,6 +23,10 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 """Of a body, which nobody reads. A client that sends one by mistake gets its answer;
 one that goes on sending is cut off."""
 
+MAX_PIPELINED: Final = 16
+"""Of requests that a client sends before it has the answer to the one before; those
+after that are not answered."""
+
 MAX_CONNECTIONS: Final = 900
 """Of a worker, idle ones included: with its files and database connections less than
 1,024, which is all that most systems let a process open."""
@@ -91,12 +95,12 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer, unless the head is too large."""
-        head = len(self.url) + sum(
-            len(name) + len(value) for name, value in self.headers
-        )
-        if head > MAX_HEAD_BYTES:
+        lines = [self.url, *(name + b": " + value for name, value in self.headers)]
+        if sum(len(line) + len(b"\r\n") for line in lines) > MAX_HEAD_BYTES:
             self._refusal = self._too_large()
             raise ValueError("too large")
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise ValueError("too many requests ahead of their answers")
         self._in_head = False
         super().on_headers_complete()
 

@@ -142,6 +142,10 @@ class Workers(Multiprocess):
             self.processes[place] = Process(self.config, self.sockets)
             self.processes[place].start()
 
+    def handle_hup(self) -> None:
+        """End, when the terminal does: uvicorn would go on with new workers."""
+        self.handle_term()
+
     def terminate_all(self) -> None:
         """Ask all workers to end."""
         # A connection that the parent accepts for nobody would wait instead of failing.

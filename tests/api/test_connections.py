@@ -169,6 +169,7 @@ ODD_REQUESTS = {
     "too many headers": (line(b"/livez", *[b"X-A: b"] * 10_000), 431),
     "long URL": (line(b"/" + b"a" * 5_000), 414),
     "too long a URL": (line(b"/" + b"a" * 40_000), 414),
+    "tiny headers": (line(b"/livez", *[b"a:"] * 7_000), 431),
     "two lengths": (line(b"/livez", b"Content-Length: 1", b"Content-Length: 2"), 400),
     "length and chunks": (
         line(b"/livez", b"Content-Length: 1", b"Transfer-Encoding: chunked"),
@@ -345,6 +346,14 @@ def test_connection_is_kept_for_the_next_request(client: httpx.Client) -> None:
             time.sleep(0.4)
         connection.sendall(GET * 2 + line(b"/livez"))
         assert read_all(connection).count(HEAD) == 3
+
+
+def test_few_requests_ahead_of_their_answers_are_kept(client: httpx.Client) -> None:
+    with connected(client) as connection:
+        connection.sendall(GET * 1000)
+        answers = read_all(connection)
+    most = protocol.MAX_PIPELINED + 1
+    assert answers.count(HEAD) == answers.count(ALIVE) == most
 
 
 def test_too_many_connections_displace_an_idle_one_and_never_an_answer(

@@ -164,6 +164,14 @@ def test_ctrl_c_reaches_all_processes_and_still_ends_in_good_order(
         assert server.process.wait(timeout=5) == 0
 
 
+def test_workers_end_when_their_terminal_closes(marts: Marts, tmp_path: Path) -> None:
+    with serving(marts, tmp_path, 2) as server:
+        workers = server.workers()
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(timeout=5) == 0
+        assert not any(worker.is_running() for worker in workers.values())
+
+
 def test_worker_that_is_killed_is_replaced(marts: Marts, tmp_path: Path) -> None:
     with serving(marts, tmp_path, 2) as server:
         before = server.workers()
