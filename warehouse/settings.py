@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         ge=1,
         le=64,
         description="Processes that answer; "
-        "each keeps up to 10 connections to Postgres.",
+        "each has connections to Postgres of its own.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe log line that is written."

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import api
 from warehouse import log
 from warehouse.commands.databases import database_url
+from warehouse.database import libpq_url
 from warehouse.errors import UserError
 from warehouse.settings import Settings
 
@@ -26,9 +27,10 @@ def serve(settings: Settings) -> int:
     an address that cannot be had.
     """
     keys = _keys(settings)
-    url = settings.api_database_url or database_url(settings)
-    # Once here, so that a mistake is one line instead of a line of each worker.
-    api.create_app(url, settings.cors_origins, api_keys=keys)
+    if settings.api_database_url is not None:
+        url = libpq_url(settings.api_database_url)
+    else:
+        url = database_url(settings)
     with api.listen(settings.api_host, settings.api_port) as listener:
         if not keys and not api.is_loopback(listener):
             lines.warning(
@@ -36,12 +38,12 @@ def serve(settings: Settings) -> int:
                 "let API_HOST be 127.0.0.1",
                 api_host=settings.api_host,
             )
-        make_app = partial(make_worker_app, settings, url, keys)
+        make_app = partial(make_app_of_process, settings, url, keys)
         api.serve(make_app, listener, workers=settings.api_workers)
     return 0
 
 
-def make_worker_app(settings: Settings, url: str, keys: tuple[str, ...]) -> FastAPI:
+def make_app_of_process(settings: Settings, url: str, keys: tuple[str, ...]) -> FastAPI:
     """Return the application of a process that answers requests.
 
     In a worker it also sets up the process: its log lines, and its end when its parent
