@@ -6,14 +6,17 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ApiError, internal_error
-from api.middleware.requests import path_as_sent
+from api.middleware.requests import path_for_log
 from api.query_string import MAX_URL_BYTES
 
 log = structlog.stdlib.get_logger("api")
 
 
 class Guard:
-    """Refuses too long a URL, and turns a crash into a 500 that says nothing of it."""
+    """Refuses too long a URL, and turns a crash into a 500 that says nothing of it.
+
+    It stands inside CORS, so that a page can read these answers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -41,7 +44,7 @@ class Guard:
                 raise
             await _shutting_down().response()(scope, receive, send)
         except Exception:
-            log.exception("request failed", path=path_as_sent(scope))
+            log.exception("request failed", path=path_for_log(scope))
             if started:
                 # Half an answer cannot be taken back: the server breaks the connection.
                 raise

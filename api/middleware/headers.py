@@ -30,7 +30,8 @@ NEVER_STORED: Final = frozenset({"/healthz", "/livez"})
 class FixedHeaders:
     """Protects what reads our answers, and keeps caches from keeping failures.
 
-    An error has `Cache-Control: no-store` where its route has not said otherwise.
+    An error has `Cache-Control: no-store` where its route has not said otherwise. It
+    stands outside CORS, whose preflights it completes too.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may choose: one that needs no escaping anywhere."""
 
+WALLET: Final = re.compile("(?<=/wallets/)[^/]+")
+
 log = structlog.stdlib.get_logger("api.access")
 
 
@@ -19,8 +21,8 @@ class RequestLog:
     """Gives each request an id, and writes a line for each answer.
 
     The id is the caller's own `X-Request-ID`, where that can be one. It is in the
-    answer, and in every line that is logged on the way. The line of the answer has the
-    path but never the query, which names a wallet.
+    answer, and in every line that is logged on the way. The line of the answer names no
+    wallet: it has no query. It stands outermost, and so misses none.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -49,7 +51,7 @@ class RequestLog:
                 log.info(
                     "request",
                     method=scope["method"],
-                    path=path_as_sent(scope),
+                    path=path_for_log(scope),
                     status=status,
                     milliseconds=round((time.perf_counter() - began) * 1000, 2),
                 )
@@ -60,10 +62,13 @@ def new_request_id() -> str:
     return uuid4().hex
 
 
-def path_as_sent(scope: Scope) -> str:
-    """Return the path with its percent signs, so that it cannot break a log line."""
+def path_for_log(scope: Scope) -> str:
+    """Return the path without a wallet that it names.
+
+    It is as it was sent, with its percent signs, so it cannot break a line.
+    """
     path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return path.decode("ascii", "backslashreplace")
+    return WALLET.sub("{wallet}", path.decode("ascii", "backslashreplace"))
 
 
 def _request_id(scope: Scope) -> str:

@@ -150,6 +150,14 @@ def test_every_line_of_a_request_has_its_id_and_none_the_query(
     assert capture_lines[-1]["request_id"] != "mine"
 
 
+@pytest.mark.parametrize("rest", ["", "/tax-years/2025"])
+def test_wallet_in_a_path_is_not_logged(
+    client: httpx.Client, capture_lines: list[dict[str, object]], rest: str
+) -> None:
+    client.get(f"/api/v1/wallets/0xsecret{rest}")
+    assert capture_lines[-1]["path"] == f"/api/v1/wallets/{{wallet}}{rest}"
+
+
 def test_path_in_the_log_cannot_begin_a_line(
     client: httpx.Client, capture_lines: list[dict[str, object]]
 ) -> None:
