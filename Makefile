@@ -45,7 +45,7 @@ lint: setup ## check format, types and style of Python and SQL
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar dbt_project
 	@$(BIN)/sqlfluff lint --nocolor --disable-progress-bar --templater placeholder \
-		api benchmarks ingestion warehouse
+		benchmarks ingestion warehouse
 
 bench: setup ## measure our speed against limits of the same run
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -1,6 +1,6 @@
 """The shapes of the answers, for OpenAPI alone: Postgres writes the text itself."""
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -20,12 +20,30 @@ EXAMPLE_ITEM: JsonDict = {
     "ended_at": "2025-11-03T12:30:00.25Z",
 }
 
+EXAMPLE_CERTIFICATE: JsonDict = {
+    "as_of": "2025-11-30T23:59:59Z",
+    "listed_at": "2025-12-01T06:03:02.114Z",
+    "first_event": "2025-08-17T00:00:03.5Z",
+    "last_event": "2025-12-01T05:59:58.25Z",
+    "complete": False,
+    "reasons": [
+        {
+            "code": "failed_objects",
+            "count": 1,
+            "from": "2025-11-14T08:00:00Z",
+            "to": "2025-11-14T08:00:00Z",
+        }
+    ],
+    "open_twaps": 0,
+}
+
 EXAMPLE_PAGE: JsonDict = {
     "wallet": "0x4d2f7c1b8e9a0356d4c2b1a09f8e7d6c5b4a3921",
     "start": "2025-11-01T00:00:00Z",
     "end": "2025-11-30T23:59:59Z",
     "twaps": [EXAMPLE_ITEM],
     "next_cursor": None,
+    "coverage": EXAMPLE_CERTIFICATE,
 }
 
 EXAMPLE_EVENTS: JsonDict = {
@@ -99,28 +117,118 @@ class State(BaseModel):
     ended_at: str | None = Field(description="Null while the TWAP is open.")
 
 
-class Twap(State):
-    """A TWAP in its state as of the window's end."""
+class Provenance(BaseModel):
+    """Where an event comes from."""
 
-    events: list[State] = Field(
-        default_factory=list,
-        description="Only with `latest_per_twap=false`: its states within the window, "
-        "newest first.",
+    s3_object_key: str
+    s3_etag: str = Field(description="Which version of the object.")
+    row_number: int = Field(description="Row in the object, from 0.")
+    copies: int = Field(description="How many landed rows tell of this event.")
+    inserted_at: str = Field(description="When its load was complete.")
+
+
+class Told(State):
+    """A state, with what `include` asked for."""
+
+    raw: dict[str, Any] | None = Field(
+        default=None,
+        description="Only with `include=raw`: the source's columns as published.",
+    )
+    provenance: Provenance | None = Field(
+        default=None, description="Only with `include=provenance`."
     )
 
 
+class Twap(Told):
+    """A TWAP in its state as of the window's end."""
+
+    events: list[Told] | None = Field(
+        default=None,
+        description="Only with `include=events` or `latest_per_twap=false`: its states "
+        "within the window, newest first.",
+    )
+    updated_at: str | None = Field(
+        default=None,
+        description="Only with `updated_since`: the newest load that touched it.",
+    )
+
+
+class Reason(BaseModel):
+    """Why an answer may not be whole."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    code: Literal[
+        "before_first_event",
+        "after_last_event",
+        "failed_objects",
+        "objects_not_fetched",
+        "rejected_rows",
+        "empty_hours",
+        "never_listed",
+        "build_in_progress",
+    ]
+    count: int = Field(
+        description="Objects, rows, or UTC hours; 1 where there is nothing to count."
+    )
+    since: str | None = Field(alias="from", description="Where the gap may begin.")
+    until: str | None = Field(alias="to", description="Where the gap may end.")
+
+
+class Certificate(BaseModel):
+    """Whether the answer is whole.
+
+    Every object that the bucket had at `listed_at` is in it, but for the reasons. It
+    cannot say that no object will come late.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_CERTIFICATE})
+
+    as_of: str | None = Field(
+        description="The moment whose states are shown: the window's end, or the "
+        "newest event when that is earlier."
+    )
+    listed_at: str | None = Field(description="When the bucket was last listed.")
+    first_event: str | None = Field(description="The oldest event of all wallets.")
+    last_event: str | None = Field(description="The newest event of all wallets.")
+    complete: bool = Field(description="True when there is no reason.")
+    reasons: list[Reason]
+    open_twaps: int = Field(description="Of the answer, those that may still change.")
+
+
+class Withdrawn(BaseModel):
+    """A TWAP that was here and that no object tells of any more."""
+
+    twap_id: str
+    updated_at: str = Field(description="When it went.")
+
+
 class TwapPage(BaseModel):
-    """A page of a wallet's TWAPs, newest first."""
+    """A page of a wallet's TWAPs, newest first.
+
+    With `updated_since` it has no `start` and `end`, and stands in the order of
+    `updated_at`.
+    """
 
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_PAGE})
 
     wallet: str = Field(description="In lower case.")
-    start: str = Moment
-    end: str = Field(
-        description="The last microsecond of the window, whichever form it came in."
+    start: str | None = Field(default=None, description="Of a window.")
+    end: str | None = Field(
+        default=None,
+        description="The last microsecond of the window, whichever form it came in.",
     )
+    updated_since: str | None = Field(default=None, description="As it was asked for.")
     twaps: list[Twap]
+    withdrawn: list[Withdrawn] | None = Field(
+        default=None, description="Only with `updated_since`."
+    )
+    next_updated_since: str | None = Field(
+        default=None,
+        description="Only with `updated_since`: what to send when the walk is done.",
+    )
     next_cursor: str | None = Field(description="Null on the last page.")
+    coverage: Certificate
 
 
 class Event(BaseModel):
@@ -141,6 +249,9 @@ class Event(BaseModel):
     started_at: str | None
     ended_at: str | None
     raw: dict[str, Any] = Field(description="The source's columns as published.")
+    provenance: Provenance | None = Field(
+        default=None, description="Only with `include=provenance`."
+    )
 
 
 class TwapEvents(BaseModel):
@@ -150,6 +261,52 @@ class TwapEvents(BaseModel):
 
     twap_id: str
     rows: list[Event]
+
+
+class WalletSummary(BaseModel):
+    """What is known of a wallet."""
+
+    wallet: str = Field(description="In lower case.")
+    first_event: str | None = Field(description="Null when it has no TWAPs.")
+    last_event: str | None
+    twaps: int
+    events: int
+    open_twaps: int = Field(description="TWAPs that have not ended.")
+    years: list[int] = Field(description="UTC years in which it has events.")
+    coverage: Certificate
+
+
+class TaxTotal(BaseModel):
+    """What was executed of one asset and side within the year."""
+
+    asset: str
+    side: str
+    twaps: int = Field(description="TWAPs with an event in the year.")
+    executed: Executed
+
+
+class OpenTwap(State):
+    """A TWAP that was open at the year's end."""
+
+    executed_in_year: Executed
+
+
+class TaxYear(BaseModel):
+    """What a wallet's TWAPs executed in a year.
+
+    An amount counts in the year of the event that reported it: the totals are the state
+    at the year's end less that at its start, so years always add up.
+    """
+
+    wallet: str
+    year: int
+    start: str = Moment
+    end: str = Field(description="The last microsecond of the year.")
+    totals: list[TaxTotal] = Field(description="By asset and side, open TWAPs too.")
+    open_twaps: list[OpenTwap] = Field(
+        description="TWAPs that had not ended at the year's end."
+    )
+    coverage: Certificate
 
 
 class Health(BaseModel):
@@ -197,3 +354,16 @@ class ParameterError(BaseModel):
 
     error: ErrorBody
     detail: list[Problem]
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+ANSWERS: Final[Responses] = {
+    304: {"description": "What `If-None-Match` names is still what would be sent."},
+    401: {"model": Error, "description": "A key is asked for, see `API_KEYS`."},
+    414: {"model": Error, "description": "The URL is longer than 4,096 bytes."},
+    422: {"model": ParameterError, "description": "A parameter is not understood."},
+    500: {"model": Error, "description": "Something broke here."},
+    503: {"model": Error, "description": "Not now; `Retry-After` says when."},
+}
+"""What every endpoint under /api/v1 may answer beside its own."""

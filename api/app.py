@@ -7,14 +7,19 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from api.certificate import CoverageCache
 from api.database import Database
 from api.errors import install_handlers
 from api.keys import RequireKey
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
-from api.routes import health, twaps
+from api.routes import coverage, health, twaps, wallets
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
+"""How many answers are read from the database at once."""
+
+EXPORTS_AT_ONCE: Final = 4
+"""How many files are written at once."""
 
 DESCRIPTION: Final = """
 The complete history of Hyperliquid TWAP orders, by wallet.
@@ -40,7 +45,7 @@ def create_app(
     database may be away: until it is there, answers are 503. Raises UserError for a
     text that is no Postgres URL.
     """
-    database = Database(database_url, pool_size=pool_size)
+    database = Database(database_url, pool_size=pool_size, long_reads=EXPORTS_AT_ONCE)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -68,8 +73,11 @@ def create_app(
         ],
     )
     app.state.database = database
+    app.state.coverage = CoverageCache(database)
     app.state.is_private = bool(api_keys)
     install_handlers(app)
     app.include_router(twaps.router)
+    app.include_router(wallets.router)
+    app.include_router(coverage.router)
     app.include_router(health.router)
     return app

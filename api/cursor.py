@@ -7,11 +7,13 @@ must know, so the server keeps nothing between two pages.
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from api.errors import ApiError, bad_parameter
+from api.errors import bad_parameter
 from api.window import Window
 
 FORMAT: Final = 1
@@ -24,7 +26,7 @@ LATEST_MICROSECONDS: Final = 4_200_000_000_000_000
 
 @dataclass(frozen=True)
 class Cursor:
-    """A place in a walk.
+    """A place in a walk through a window.
 
     `query` binds it to the request; `build` is the newest build when the walk began,
     `as_of` the end of the walk fixed then; `ts` and `twap_id` are of the last item.
@@ -38,16 +40,25 @@ class Cursor:
 
     def encode(self) -> str:
         """Return the text that the client sends back."""
-        fields = [
-            FORMAT,
-            self.query,
-            self.build,
-            _microseconds(self.as_of),
-            _microseconds(self.ts),
-            self.twap_id,
-        ]
-        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return _encode(self.query, self.build, self.as_of, self.ts, self.twap_id)
+
+
+@dataclass(frozen=True)
+class UpdatesCursor:
+    """A place in a walk through what has changed.
+
+    `query` binds it to the request; `until` is the newest load when the walk began;
+    `updated_at` and `twap_id` are of the last item.
+    """
+
+    query: str
+    until: datetime
+    updated_at: datetime
+    twap_id: str
+
+    def encode(self) -> str:
+        """Return the text that the client sends back."""
+        return _encode(self.query, self.until, self.updated_at, self.twap_id)
 
 
 def decode_cursor(text: str, query: str, window: Window) -> Cursor:
@@ -56,29 +67,25 @@ def decode_cursor(text: str, query: str, window: Window) -> Cursor:
     Raises ApiError (422): `invalid_cursor` for what we cannot have made,
     `cursor_mismatch` for a cursor of another query.
     """
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        version, bound_to, build, as_of, ts, twap_id = fields
-        if type(version) is not int or version != FORMAT:
-            raise _invalid_cursor()
+    bound_to, build, as_of, ts, twap_id = _decode(text, query, 5)
+    with _invalid():
         cursor = Cursor(
-            _text(bound_to), _text(build), _moment(as_of), _moment(ts), _text(twap_id)
+            bound_to, _text(build), _moment(as_of), _moment(ts), _text(twap_id)
         )
-    # RecursionError: brackets within brackets, as many as a URL holds.
-    except (ValueError, TypeError, RecursionError):
-        raise _invalid_cursor() from None
-    if cursor.encode() != text:
-        raise _invalid_cursor()
-    if cursor.query != query:
-        raise bad_parameter(
-            "cursor_mismatch",
-            "cursor",
-            "The cursor belongs to another query: all parameters but `limit` stay the "
-            "same from page to page.",
+        if not window.start <= cursor.ts <= cursor.as_of <= window.end:
+            raise ValueError
+    return cursor
+
+
+def decode_updates_cursor(text: str, query: str, since: datetime) -> UpdatesCursor:
+    """Return the place that the text names; raises ApiError as decode_cursor does."""
+    bound_to, until, updated_at, twap_id = _decode(text, query, 4)
+    with _invalid():
+        cursor = UpdatesCursor(
+            bound_to, _moment(until), _moment(updated_at), _text(twap_id)
         )
-    if not window.start <= cursor.ts <= cursor.as_of <= window.end:
-        raise _invalid_cursor()
+        if not since < cursor.updated_at <= cursor.until:
+            raise ValueError
     return cursor
 
 
@@ -89,12 +96,54 @@ def query_digest(*parts: object) -> str:
     return base64.urlsafe_b64encode(digest[:12]).decode()
 
 
-def _invalid_cursor() -> ApiError:
-    return bad_parameter(
-        "invalid_cursor",
-        "cursor",
-        "The cursor is none of ours: send `next_cursor` of the page before, unchanged.",
-    )
+def _encode(*fields: str | datetime) -> str:
+    values = [
+        _microseconds(field) if isinstance(field, datetime) else field
+        for field in fields
+    ]
+    text = json.dumps([FORMAT, *values], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(text: str, query: str, length: int) -> list[Any]:
+    """Return the fields of a cursor, as many as there should be, the query first."""
+    with _invalid():
+        padded = text + "=" * (-len(text) % 4)
+        fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        version, bound_to, *others = fields
+        if type(version) is not int or version != FORMAT:
+            raise ValueError
+        # Only what we write ourselves: no blank, no other spelling of a number.
+        again = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        if base64.urlsafe_b64encode(again.encode()).decode().rstrip("=") != text:
+            raise ValueError
+        _text(bound_to)
+    if bound_to != query:
+        raise bad_parameter(
+            "cursor_mismatch",
+            "cursor",
+            "The cursor belongs to another query: all parameters but `limit` stay the "
+            "same from page to page.",
+        )
+    with _invalid():
+        if len(others) != length - 1:
+            raise ValueError
+    return [bound_to, *others]
+
+
+@contextmanager
+def _invalid() -> Iterator[None]:
+    """Turn what a cursor of our own cannot cause into the 422 for it."""
+    try:
+        yield
+    # RecursionError: brackets within brackets, as many as a URL holds.
+    except (ValueError, TypeError, RecursionError):
+        raise bad_parameter(
+            "invalid_cursor",
+            "cursor",
+            "The cursor is none of ours: send `next_cursor` of the page before, "
+            "unchanged.",
+        ) from None
 
 
 def _microseconds(moment: datetime) -> int:

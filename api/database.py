@@ -1,7 +1,10 @@
 """The way to the marts: few connections, that can only read, and that give up early."""
 
+import asyncio
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, LiteralString, cast
@@ -20,9 +23,8 @@ READER_ROLE: Final = "twap_reader"
 """The role that the project grants the marts to, and nothing else."""
 
 SETTINGS: Final = {
-    "default_transaction_read_only": "on",
+    "transaction_read_only": "on",
     "statement_timeout": "2s",
-    "idle_in_transaction_session_timeout": "10s",
     "TimeZone": "UTC",
     "DateStyle": "ISO",
     "search_path": "",
@@ -33,10 +35,20 @@ SETTINGS: Final = {
     "enable_bitmapscan": "off",
     "enable_seqscan": "off",
     "enable_sort": "off",
+    "enable_incremental_sort": "off",
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
-"""Of every connection. Nothing in a request changes them."""
+"""Of every transaction. They go with it and are never a session's, so that a pooler
+such as PgBouncer may give each transaction another session."""
+
+LONG_SETTINGS: Final = {
+    **SETTINGS,
+    "statement_timeout": "10min",
+    # Between two statements the client's connection may be slow, but not dead.
+    "idle_in_transaction_session_timeout": "2min",
+}
+"""Of a transaction that a whole file is read in."""
 
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 2.0
@@ -49,40 +61,52 @@ log = structlog.stdlib.get_logger("api")
 Row = Any
 """A row by the names of its query's columns: each query has its own."""
 
+Connection = psycopg.AsyncConnection[Row]
+
+
+class Snapshot:
+    """One state of the marts, whatever is loaded meanwhile."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, query: str, values: Mapping[str, object]) -> list[Row]:
+        """Return the rows of a query; raises ApiError as Database.fetch does."""
+        with _refusals():
+            cursor = await self._connection.execute(
+                read_sql(query), cast(Params, values)
+            )
+            return await cursor.fetchall()
+
 
 class Database:
-    """A pool of read-only connections, whether or not the server is there yet."""
+    """Two pools of read-only connections, whether or not the server is there yet.
 
-    def __init__(self, url: str, *, pool_size: int) -> None:
-        self._pool = AsyncConnectionPool(
-            libpq_url(url),
-            kwargs={
-                "application_name": "twap_api",
-                "autocommit": True,
-                "client_encoding": "utf8",
-                "connect_timeout": CONNECT_SECONDS,
-                "row_factory": namedtuple_row,
-                "prepare_threshold": 0,
-            },
-            min_size=1,
-            max_size=pool_size,
-            max_waiting=pool_size * 50,
-            timeout=WAIT_SECONDS,
-            # Short, so that a request after an outage begins anew instead of waiting
-            # for an attempt that was put off for minutes.
-            reconnect_timeout=CONNECT_SECONDS,
-            configure=_configure,
-            open=False,
-            name="api",
+    One is for answers that a client waits for, the other for whole files, so that no
+    number of files ever keeps an answer waiting.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, long_reads: int) -> None:
+        self._pool = _pool(url, "pages", min_size=1, max_size=pool_size)
+        self._long_pool = _pool(
+            url,
+            "exports",
+            min_size=0,
+            max_size=long_reads,
+            # A file begins rarely: it can afford to ask whether its connection lives.
+            check=AsyncConnectionPool.check_connection,
         )
+        self._long_reads = asyncio.Semaphore(long_reads)
 
     async def open(self) -> None:
         """Begin to connect, without waiting for it."""
         await self._pool.open(wait=False)
+        await self._long_pool.open(wait=False)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
+        await self._long_pool.close()
 
     async def fetch(self, query: str, values: Mapping[str, object]) -> list[Row]:
         """Return the rows of a query, named as its file in api/sql is.
@@ -90,14 +114,32 @@ class Database:
         Raises ApiError (503) when the database is away, busy, too slow, or holds no
         marts.
         """
-        try:
+        with _refusals():
             return await self._read(read_sql(query), values)
-        except psycopg.Error as error:
-            refusal = _refusal(error)
-            if refusal is None:
-                raise
-            log.warning("not answered", code=refusal.code, reason=_one_line(error))
-            raise refusal from None
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Snapshot]:
+        """Hold one state of the marts for the length of the block.
+
+        Raises ApiError (503) as `fetch` does, and when too many blocks are under way.
+        """
+        if self._long_reads.locked():
+            raise _unavailable(
+                "too_many_exports",
+                "As many files as may be are being written; try again shortly.",
+                retry_after=10,
+            )
+        async with self._long_reads:
+            with _refusals():
+                connection = await self._long_pool.getconn()
+            try:
+                with _refusals():
+                    await connection.execute("begin isolation level repeatable read")
+                    await _set(connection, LONG_SETTINGS)
+                yield Snapshot(connection)
+            finally:
+                await _leave(connection)
+                await self._long_pool.putconn(connection)
 
     async def _read(
         self, statement: LiteralString, values: Mapping[str, object]
@@ -115,8 +157,11 @@ class Database:
     async def _read_once(
         self, statement: LiteralString, values: Mapping[str, object]
     ) -> list[Row]:
+        # What a pipeline sends at once is one transaction, and one round trip.
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(statement, cast(Params, values))
+            async with connection.pipeline():
+                await _set(connection, SETTINGS)
+                cursor = await connection.execute(statement, cast(Params, values))
             return await cursor.fetchall()
 
 
@@ -129,19 +174,68 @@ def not_built() -> ApiError:
 
 @cache
 def read_sql(query: str) -> LiteralString:
-    """Return the text of a file in api/sql.
+    """Return the text of a file in api/sql, put together from its pieces.
 
-    `{{ name(alias) }}` in it stands for the expression in the file of that name, over
-    the table that is called `alias` instead of `event`.
+    `{{ name(alias) }}` in it stands for the text of api/sql/pieces/name.sql, over the
+    table that is called `alias` instead of `event`.
     """
-    folder = Path(__file__).parent / "sql"
+    return _with_pieces((Path(__file__).parent / "sql" / f"{query}.sql").read_text())
 
-    def expression(match: re.Match[str]) -> str:
-        text = (folder / f"{match['file']}.sql").read_text().strip()
-        return text.replace("event.", f"{match['alias']}.")
 
-    text = (folder / f"{query}.sql").read_text()
-    return re.sub(r"{{ (?P<file>\w+)\((?P<alias>\w+)\) }}", expression, text)
+def _with_pieces(text: str) -> LiteralString:
+    def piece(match: re.Match[str]) -> str:
+        path = Path(__file__).parent / "sql" / "pieces" / f"{match['name']}.sql"
+        piece = _with_pieces(path.read_text().strip())
+        return piece.replace("event.", f"{match['alias'] or 'event'}.")
+
+    return re.sub(r"{{ (?P<name>\w+)\((?P<alias>\w*)\) }}", piece, text)
+
+
+def _pool(url: str, name: str, **options: Any) -> AsyncConnectionPool[Connection]:
+    return AsyncConnectionPool(
+        libpq_url(url),
+        kwargs={
+            "application_name": "twap_api",
+            "autocommit": True,
+            "client_encoding": "utf8",
+            "connect_timeout": CONNECT_SECONDS,
+            "row_factory": namedtuple_row,
+            "prepare_threshold": 0,
+        },
+        max_waiting=options["max_size"] * 50,
+        timeout=WAIT_SECONDS,
+        # Short, so that a request after an outage begins anew instead of waiting for
+        # an attempt that was put off for minutes.
+        reconnect_timeout=CONNECT_SECONDS,
+        open=False,
+        name=name,
+        **options,
+    )
+
+
+async def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+    await connection.execute(
+        read_sql("settings"), {"settings": json.dumps(settings), "role": READER_ROLE}
+    )
+
+
+async def _leave(connection: Connection) -> None:
+    """End the transaction; a connection that cannot is one that the pool replaces."""
+    with suppress(psycopg.Error):
+        await connection.rollback()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what Postgres says into what a caller is told."""
+    try:
+        yield
+    except psycopg.Error as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        log.warning("not answered", code=refusal.code, reason=_one_line(error))
+        raise refusal from None
 
 
 def _refusal(error: psycopg.Error) -> ApiError | None:
@@ -149,6 +243,11 @@ def _refusal(error: psycopg.Error) -> ApiError | None:
     match error:
         case postgres_errors.UndefinedTable() | postgres_errors.InvalidSchemaName():
             return not_built()
+        case postgres_errors.UndefinedColumn() | postgres_errors.UndefinedFunction():
+            return _unavailable(
+                "not_upgraded",
+                "The warehouse was built by another version; its next run upgrades it.",
+            )
         case postgres_errors.InsufficientPrivilege():
             return _unavailable(
                 "not_granted", "The warehouse has not granted its data to this API."
@@ -163,33 +262,15 @@ def _refusal(error: psycopg.Error) -> ApiError | None:
             )
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return _unavailable(
-                "database_unavailable", "The database cannot be reached at the moment."
+                "database_unavailable", "The database cannot answer at the moment."
             )
         case _:
             return None
 
 
-def _unavailable(code: str, message: str) -> ApiError:
-    return ApiError(503, code, message, headers={"Retry-After": "2"})
+def _unavailable(code: str, message: str, *, retry_after: int = 2) -> ApiError:
+    return ApiError(503, code, message, headers={"Retry-After": str(retry_after)})
 
 
 def _one_line(error: psycopg.Error) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-async def _configure(connection: psycopg.AsyncConnection[Row]) -> None:
-    """Make a new connection one that can only read.
-
-    An own login is the protection from attacks; the role protects from our mistakes.
-    """
-    for name, value in SETTINGS.items():
-        await connection.execute("select set_config(%s, %s, false)", [name, value])
-    cursor = await connection.execute(read_sql("become_reader"), {"role": READER_ROLE})
-    row = await cursor.fetchone()
-    if not (row and row.is_reader):
-        _say_that_the_role_is_missing()
-
-
-@cache
-def _say_that_the_role_is_missing() -> None:
-    log.info("the login's own rights are used", missing_role=READER_ROLE)

@@ -11,6 +11,9 @@ FIRST_YEAR: Final = 2023
 
 LAST_YEAR: Final = 2100
 
+FIRST_MOMENT: Final = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+
 MICROSECOND: Final = timedelta(microseconds=1)
 
 FORM = re.compile(

@@ -1,5 +1,6 @@
 """Every parameter of the API: one table for its reading and its documentation."""
 
+from dataclasses import replace
 from typing import Final
 
 from api.instants import FIRST_YEAR, LAST_YEAR
@@ -9,88 +10,144 @@ DEFAULT_LIMIT: Final = 500
 MAX_LIMIT: Final = 5000
 MAX_OFFSET: Final = 1_000_000
 
+INCLUDED: Final = ("events", "raw", "provenance")
+INCLUDE_PATTERN: Final = f"^({'|'.join(INCLUDED)})(,({'|'.join(INCLUDED)}))*$"
+
 _TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
 _TIME = {"type": "string", "minLength": 10, "maxLength": 40}
 
+_YEAR = {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR}
+
 _WINDOW = "RFC 3339, a date (its midnight) or without zone, both of which mean UTC."
 
-WALKING: Final = {
-    parameter.name: parameter
-    for parameter in (
-        Parameter(
-            "wallet",
-            "The wallet whose TWAPs are asked for; upper and lower case are the same.",
-            "0x4d2f7c1b8e9a0356d4c2b1a09f8e7d6c5b4a3921",
-            _TEXT,
-            required=True,
-        ),
-        Parameter(
-            "start",
-            f"First moment of the window; needs `end` or `before`. {_WINDOW}",
-            "2025-11-01T00:00:00Z",
-            _TIME,
-        ),
-        Parameter(
-            "end",
-            f"Last moment of the window, itself included. {_WINDOW}",
-            "2025-11-30T23:59:59Z",
-            _TIME,
-        ),
-        Parameter(
-            "before",
-            f"First moment after the window, instead of `end`. {_WINDOW}",
-            "2025-12-01",
-            _TIME,
-        ),
-        Parameter(
-            "year",
-            "A whole year in UTC, instead of `start` and `end`.",
-            2025,
-            {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR},
-        ),
-        Parameter("asset", "Only TWAPs of this asset; case matters.", "HYPE", _TEXT),
-        Parameter("side", "Only `B` (buy) or `A` (sell).", "B", _TEXT),
-        Parameter(
-            "status",
-            "Only TWAPs whose state as of the window's end has this status.",
-            "finished",
-            _TEXT,
-        ),
-        Parameter(
-            "latest_per_twap",
-            "`false` adds to each TWAP its `events` within the window, newest first.",
-            True,
-            {"type": "boolean", "default": True},
-        ),
-        Parameter(
-            "limit",
-            "How many TWAPs a page has at most; may change from page to page.",
-            DEFAULT_LIMIT,
-            {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": MAX_LIMIT,
-                "default": DEFAULT_LIMIT,
-            },
-        ),
-        Parameter(
-            "offset",
-            "How many TWAPs to skip. Prefer `cursor`: its pages fit together even "
-            "while data is loaded.",
-            0,
-            {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
-        ),
-        Parameter(
-            "cursor",
-            "`next_cursor` of the page before; all other parameters but `limit` stay.",
-            "WzEsIjRRek5…",
-            {"type": "string", "minLength": 1, "maxLength": MAX_URL_BYTES},
-            max_length=MAX_URL_BYTES,
-        ),
-    )
-}
+
+def _by_name(*parameters: Parameter) -> dict[str, Parameter]:
+    return {parameter.name: parameter for parameter in parameters}
+
+
+WALLET: Final = Parameter(
+    "wallet",
+    "The wallet whose TWAPs are asked for; upper and lower case are the same.",
+    "0x4d2f7c1b8e9a0356d4c2b1a09f8e7d6c5b4a3921",
+    _TEXT,
+    required=True,
+)
+
+WINDOW: Final = (
+    Parameter(
+        "start",
+        f"First moment of the window; needs `end` or `before`. {_WINDOW}",
+        "2025-11-01T00:00:00Z",
+        _TIME,
+    ),
+    Parameter(
+        "end",
+        f"Last moment of the window, itself included. {_WINDOW}",
+        "2025-11-30T23:59:59Z",
+        _TIME,
+    ),
+    Parameter(
+        "before",
+        f"First moment after the window, instead of `end`. {_WINDOW}",
+        "2025-12-01",
+        _TIME,
+    ),
+    Parameter(
+        "year",
+        "A whole year in UTC, instead of `start` and `end`.",
+        2025,
+        _YEAR,
+    ),
+)
+
+FILTERS: Final = (
+    Parameter("asset", "Only TWAPs of this asset; case matters.", "HYPE", _TEXT),
+    Parameter("side", "Only `B` (buy) or `A` (sell).", "B", _TEXT),
+    Parameter(
+        "status",
+        "Only TWAPs whose state as of the window's end has this status.",
+        "finished",
+        _TEXT,
+    ),
+)
+
+WALKING: Final = _by_name(
+    WALLET,
+    *WINDOW,
+    Parameter(
+        "updated_since",
+        "Instead of a window: only TWAPs that a load has touched later than this. Send "
+        "`next_updated_since` of the answer before, never your clock.",
+        "2025-12-01T06:03:11.52Z",
+        _TIME,
+    ),
+    *FILTERS,
+    Parameter(
+        "latest_per_twap",
+        "`false` adds to each TWAP its `events` within the window, newest first.",
+        True,
+        {"type": "boolean", "default": True},
+    ),
+    Parameter(
+        "include",
+        "What else is shown, separated by commas: `events` (as `latest_per_twap=false` "
+        "does), `raw` (the source's columns as published), `provenance` (the object "
+        "and row that tell of it).",
+        "events,provenance",
+        {"type": "string", "pattern": INCLUDE_PATTERN},
+    ),
+    Parameter(
+        "limit",
+        "How many TWAPs a page has at most; may change from page to page.",
+        DEFAULT_LIMIT,
+        {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_LIMIT,
+            "default": DEFAULT_LIMIT,
+        },
+    ),
+    Parameter(
+        "offset",
+        "How many TWAPs to skip. Prefer `cursor`: its pages fit together even while "
+        "data is loaded.",
+        0,
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+    ),
+    Parameter(
+        "cursor",
+        "`next_cursor` of the page before; all other parameters but `limit` stay.",
+        "WzEsIjRRek5…",
+        {"type": "string", "minLength": 1, "maxLength": MAX_URL_BYTES},
+        max_length=MAX_URL_BYTES,
+    ),
+)
 """The query parameters of `GET /api/v1/twaps`."""
+
+ONE_TWAP: Final = _by_name(
+    Parameter(
+        "include",
+        "What else is shown: `provenance`, the object and row that tell of an event.",
+        "provenance",
+        {"type": "string", "enum": ["provenance"]},
+    ),
+)
+"""The query parameters of `GET /api/v1/twaps/{twap_id}`."""
+
+COVERAGE: Final = _by_name(*WINDOW)
+"""The query parameters of `GET /api/v1/coverage`."""
 
 TWAP_ID: Final = Parameter(
     "twap_id", "The TWAP's id.", "1271370", _TEXT, required=True, location="path"
+)
+
+WALLET_IN_PATH: Final = replace(WALLET, location="path")
+
+TAX_YEAR: Final = Parameter(
+    "year",
+    "The calendar year in UTC.",
+    2025,
+    _YEAR,
+    required=True,
+    location="path",
 )

@@ -5,7 +5,7 @@ reads `2025` as a moment in 1970: each of them a wrong answer with status 200.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -49,6 +49,11 @@ class Parameter:
         example = self.example
         text = str(example).lower() if isinstance(example, bool) else str(example)
         return f"{self.name}={text}"
+
+
+def openapi_parameters(parameters: Mapping[str, Parameter]) -> dict[str, object]:
+    """Return what a route adds to OpenAPI for its parameters."""
+    return {"parameters": [each.openapi() for each in parameters.values()]}
 
 
 def read_query(query_string: bytes, known: Mapping[str, Parameter]) -> dict[str, str]:
@@ -99,6 +104,29 @@ def check_text(parameter: Parameter, text: str) -> str:
             location=parameter.location,
         )
     return text
+
+
+def required(parameter: Parameter, given: Mapping[str, str]) -> str:
+    """Return the parameter's text; raises ApiError (422) when it is not given."""
+    if parameter.name not in given:
+        raise bad_parameter(
+            "missing_parameter",
+            parameter.name,
+            f"`{parameter.name}` is missing. Write {parameter.hint()}",
+        )
+    return given[parameter.name]
+
+
+def choices(name: str, text: str | None, known: Sequence[str]) -> frozenset[str]:
+    """Return the words of a list with commas; raises ApiError (422) for another."""
+    words = text.split(",") if text is not None else []
+    if not set(words) <= set(known):
+        raise bad_parameter(
+            "invalid_choice",
+            name,
+            f"`{name}` is one or more of {', '.join(known)}, like {name}={known[-1]}",
+        )
+    return frozenset(words)
 
 
 def whole_number(

@@ -30,7 +30,7 @@ def read_window(given: Mapping[str, str]) -> Window:
     """
     form = {name for name in ("start", "end", "before", "year") if name in given}
     if form == {"year"}:
-        return _year(given["year"])
+        return year_window(given["year"])
     if form not in ({"start", "end"}, {"start", "before"}):
         raise _no_window(form)
     start = parse_instant("start", given["start"], round_up=True)
@@ -47,12 +47,14 @@ def read_window(given: Mapping[str, str]) -> Window:
     return Window(start, end)
 
 
-def _year(text: str) -> Window:
+def year_window(text: str, *, location: str = "query") -> Window:
+    """Return the whole year in UTC; raises ApiError (422) for what is none."""
     if not re.fullmatch(r"[0-9]{4}", text) or not FIRST_YEAR <= int(text) <= LAST_YEAR:
         raise bad_parameter(
             "invalid_year",
             "year",
             f"`year` is a year from {FIRST_YEAR} to {LAST_YEAR}, like year=2025",
+            location=location,
         )
     year = int(text)
     return Window(

@@ -14,6 +14,7 @@ with statuses as (
             size_requested,
             size_executed,
             notional_executed,
+            average_price,
             duration_minutes,
             is_terminal,
             reduce_only,

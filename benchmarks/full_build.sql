@@ -45,6 +45,8 @@ select
     state_sz::numeric as size_requested,
     "state_executedSz"::numeric as size_executed,
     "state_executedNtl"::numeric as notional_executed,
+    marts.average_price("state_executedNtl"::numeric, "state_executedSz"::numeric)
+        as average_price,
     state_minutes::integer as duration_minutes,
     is_terminal,
     "state_reduceOnly"::boolean as reduce_only,
@@ -62,6 +64,10 @@ alter table bench.twap_status add primary key (twap_id, wallet, ts, status);
 create index on bench.twap_status (wallet, ts desc, twap_id collate "C" desc);
 create index on bench.twap_status (twap_id);
 create index on bench.twap_status (ts);
+create index on bench.twap_status (wallet, ts)
+where
+    valid_to - ts > interval '8 days'
+    or (valid_to is null and is_terminal is not true);
 analyze bench.twap_status;
 
 create table bench.twap_latest as
@@ -93,8 +99,7 @@ select
     events.size_requested,
     events.size_executed,
     events.notional_executed,
-    marts.average_price(events.notional_executed, events.size_executed)
-        as average_price,
+    events.average_price,
     events.duration_minutes,
     event_counts.event_count,
     events.is_terminal,

@@ -88,8 +88,10 @@ def _page_sql(url: str, wallet: str) -> str:
         "after_twap_id": "",
         "walk_build": None,
         "with_events": False,
-        "limit": DEFAULT_LIMIT,
-        "offset": 0,
+        "with_raw": False,
+        "with_provenance": False,
+        "page_size": DEFAULT_LIMIT,
+        "skip": 0,
         **dict.fromkeys(("asset", "side", "status")),
     }
     with psycopg.connect(url) as connection:

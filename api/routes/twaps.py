@@ -1,47 +1,89 @@
 """TWAPs: those of a wallet, page by page, and all that is known of one."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import Error, ParameterError, TwapEvents, TwapPage
-from api.cursor import Cursor, decode_cursor, query_digest
-from api.database import Database, not_built
+from api.answers import ANSWERS, Error, TwapEvents, TwapPage
+from api.certificate import read_covered
+from api.cursor import (
+    Cursor,
+    UpdatesCursor,
+    decode_cursor,
+    decode_updates_cursor,
+    query_digest,
+)
 from api.errors import ApiError, bad_parameter
-from api.instants import MICROSECOND, format_instant
-from api.parameters import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, TWAP_ID, WALKING
-from api.query_string import check_text, flag, read_query, whole_number
-from api.window import Window, read_window
+from api.instants import MICROSECOND, format_instant, parse_instant
+from api.json_text import json_object, written_list
+from api.parameters import (
+    DEFAULT_LIMIT,
+    FILTERS,
+    INCLUDED,
+    MAX_LIMIT,
+    MAX_OFFSET,
+    ONE_TWAP,
+    TWAP_ID,
+    WALKING,
+    WINDOW,
+)
+from api.query_string import (
+    check_text,
+    choices,
+    flag,
+    openapi_parameters,
+    read_query,
+    required,
+    whole_number,
+)
+from api.versions import answer
+from api.wallet import read_wallet
+from api.window import read_window
 
 router = APIRouter(prefix="/api/v1", tags=["twaps"])
 
-Responses = dict[int | str, dict[str, Any]]
+ONLY_OF_WINDOWS = [each.name for each in (*WINDOW, *FILTERS)] + [
+    "latest_per_twap",
+    "offset",
+]
 
-REFUSALS: Final[Responses] = {
-    414: {"model": Error, "description": "The URL is longer than 4,096 bytes."},
-    422: {"model": ParameterError, "description": "A parameter is not understood."},
-    500: {"model": Error, "description": "Something broke here."},
-    503: {"model": Error, "description": "Not now; `Retry-After` says when."},
-}
+
+@dataclass(frozen=True)
+class Page:
+    """What both kinds of walk ask of a page."""
+
+    wallet: str
+    limit: int
+    include: frozenset[str]
+
+    def values(self) -> dict[str, object]:
+        """Return what the queries of pages name alike."""
+        return {
+            "wallet": self.wallet,
+            "page_size": self.limit,
+            "with_events": "events" in self.include,
+            "with_raw": "raw" in self.include,
+            "with_provenance": "provenance" in self.include,
+        }
 
 
 @router.get(
     "/twaps",
-    summary="A wallet's TWAPs in a window, newest first",
+    summary="A wallet's TWAPs in a window, newest first, or those that have changed",
     response_class=Response,
     responses={
-        **REFUSALS,
+        **ANSWERS,
         200: {"model": TwapPage, "description": "A page of TWAPs."},
         409: {
             "model": Error,
             "description": "`data_changed`: the walk's data changed. Start it again.",
         },
     },
-    openapi_extra={"parameters": [each.openapi() for each in WALKING.values()]},
+    openapi_extra=openapi_parameters(WALKING),
 )
 async def list_twaps(request: Request) -> Response:
     """Answer with each TWAP of the wallet in its state as of the window's end.
@@ -53,48 +95,54 @@ async def list_twaps(request: Request) -> Response:
     Follow `next_cursor` until it is null. The pages of a walk are one exact answer, as
     of its beginning; when a load changes what the walk stands on, the next page is a
     409 `data_changed`, never a silent gap.
+
+    With `updated_since` instead of a window, the answer is each TWAP that a load has
+    touched later, in its latest state and the order of the changes, and in `withdrawn`
+    those that no object tells of any more. When the walk is done, keep
+    `next_updated_since` for the next one.
+
+    `coverage` is the certificate: whether the answer is whole.
     """
     given = read_query(request.scope["query_string"], WALKING)
-    if "wallet" not in given:
-        raise bad_parameter(
-            "missing_parameter",
-            "wallet",
-            f"`wallet` is missing. Write {WALKING['wallet'].hint()}",
-        )
-    # Of ASCII letters alone, as the marts have it: the lower() of bytes.
-    wallet = given["wallet"].encode().lower().decode()
+    page = _page(given)
+    if "updated_since" in given:
+        return await _changed(request, given, page)
+    return await _in_window(request, given, page)
+
+
+async def _in_window(
+    request: Request, given: Mapping[str, str], page: Page
+) -> Response:
     window = read_window(given)
-    limit = whole_number(
-        "limit", given.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT
-    )
     offset = whole_number(
         "offset", given.get("offset"), default=0, least=0, most=MAX_OFFSET
     )
-    with_events = not flag(
-        "latest_per_twap", given.get("latest_per_twap"), default=True
+    filters = {each.name: given.get(each.name) for each in FILTERS}
+    query = query_digest("window", page.wallet, window, sorted(page.include), filters)
+    cursor = None
+    if "cursor" in given:
+        if "offset" in given:
+            raise bad_parameter(
+                "conflicting_parameters",
+                "offset",
+                "`offset` and `cursor` exclude each other: a cursor knows its place.",
+            )
+        cursor = decode_cursor(given["cursor"], query, window)
+    found, coverage = await read_covered(
+        request,
+        "twap_page",
+        {
+            **page.values(),
+            **filters,
+            "start": window.start,
+            "as_of": cursor.as_of if cursor else window.end,
+            "after_ts": cursor.ts if cursor else window.end + MICROSECOND,
+            "after_twap_id": cursor.twap_id if cursor else "",
+            "walk_build": cursor.build if cursor else None,
+            "skip": offset,
+        },
     )
-    filters = {name: given.get(name) for name in ("asset", "side", "status")}
-    query = query_digest(
-        wallet, window.start, window.end, with_events, *filters.values()
-    )
-    cursor = _read_cursor(given, query, window)
-    values: dict[str, object] = {
-        **filters,
-        "wallet": wallet,
-        "start": window.start,
-        "as_of": cursor.as_of if cursor else window.end,
-        "after_ts": cursor.ts if cursor else window.end + MICROSECOND,
-        "after_twap_id": cursor.twap_id if cursor else "",
-        "walk_build": cursor.build if cursor else None,
-        "with_events": with_events,
-        "limit": limit,
-        "offset": offset,
-    }
-    database: Database = request.app.state.database
-    (page,) = await database.fetch("twap_page", values)
-    if page.build_id is None:
-        raise not_built()
-    if page.is_changed:
+    if found.is_changed:
         raise ApiError(
             409,
             "data_changed",
@@ -102,23 +150,71 @@ async def list_twaps(request: Request) -> Response:
             "cursor.",
             field="cursor",
         )
+    as_of = cursor.as_of if cursor else found.as_of
     next_cursor = None
-    if page.has_more:
-        build = cursor.build if cursor else page.build_id
-        as_of = cursor.as_of if cursor else page.as_of
+    if found.has_more:
+        build = cursor.build if cursor else found.build_id
         next_cursor = Cursor(
-            query, build, as_of, page.last_ts, page.last_twap_id
+            query, build, as_of, found.last_ts, found.last_twap_id
         ).encode()
-    return _answer(
+    text = json_object(
         {
-            "wallet": wallet,
+            "wallet": page.wallet,
             "start": format_instant(window.start),
             "end": format_instant(window.end),
-        },
-        "twaps",
-        page.twaps,
-        {"next_cursor": next_cursor},
+            "twaps": written_list(found.twaps),
+            "next_cursor": next_cursor,
+            "coverage": coverage.certificate(
+                window, as_of=as_of, open_twaps=found.open_twaps
+            ),
+        }
     )
+    return answer(request, coverage.version, text, _link(given, next_cursor))
+
+
+async def _changed(request: Request, given: Mapping[str, str], page: Page) -> Response:
+    for name in ONLY_OF_WINDOWS:
+        if name in given:
+            raise bad_parameter(
+                "conflicting_parameters",
+                name,
+                f"`{name}` belongs to a window; `updated_since` goes with `wallet`, "
+                "`include`, `limit` and `cursor` alone.",
+            )
+    since = parse_instant("updated_since", given["updated_since"], round_up=False)
+    query = query_digest("updates", page.wallet, since, sorted(page.include))
+    cursor = None
+    if "cursor" in given:
+        cursor = decode_updates_cursor(given["cursor"], query, since)
+    found, coverage = await read_covered(
+        request,
+        "twap_updates",
+        {
+            **page.values(),
+            "until": cursor.until if cursor else None,
+            "after": cursor.updated_at if cursor else since + MICROSECOND,
+            "after_twap_id": cursor.twap_id if cursor else "",
+        },
+    )
+    next_cursor = None
+    if found.has_more:
+        next_cursor = UpdatesCursor(
+            query, found.until, found.last_updated_at, found.last_twap_id
+        ).encode()
+    text = json_object(
+        {
+            "wallet": page.wallet,
+            "updated_since": format_instant(since),
+            "twaps": written_list(found.twaps),
+            "withdrawn": written_list(found.withdrawn),
+            "next_updated_since": format_instant(found.until or since),
+            "next_cursor": next_cursor,
+            "coverage": coverage.certificate(
+                None, as_of=found.as_of, open_twaps=found.open_twaps
+            ),
+        }
+    )
+    return answer(request, coverage.version, text, _link(given, next_cursor))
 
 
 @router.get(
@@ -126,49 +222,45 @@ async def list_twaps(request: Request) -> Response:
     summary="Every event of a TWAP, newest first",
     response_class=Response,
     responses={
-        **REFUSALS,
+        **ANSWERS,
         200: {"model": TwapEvents, "description": "The TWAP's events."},
         404: {"model": Error, "description": "No TWAP has this id."},
     },
-    openapi_extra={"parameters": [TWAP_ID.openapi()]},
+    openapi_extra=openapi_parameters({"twap_id": TWAP_ID, **ONE_TWAP}),
 )
 async def get_twap(request: Request) -> Response:
     """Answer with every event of the TWAP, as the marts hold it."""
-    read_query(request.scope["query_string"], {})
+    given = read_query(request.scope["query_string"], ONE_TWAP)
+    include = choices("include", given.get("include"), ("provenance",))
     twap_id = check_text(TWAP_ID, request.path_params["twap_id"])
-    database: Database = request.app.state.database
-    (found,) = await database.fetch("twap_events", {"twap_id": twap_id})
-    if found.build_id is None:
-        raise not_built()
+    found, coverage = await read_covered(
+        request,
+        "twap_events",
+        {"twap_id": twap_id, "with_provenance": "provenance" in include},
+    )
     if found.rows is None:
         raise ApiError(404, "not_found", "No TWAP has this id.", field="twap_id")
-    return _answer({"twap_id": twap_id}, "rows", found.rows, {})
+    text = json_object({"twap_id": twap_id, "rows": written_list(found.rows)})
+    return answer(request, coverage.version, text)
 
 
-def _read_cursor(given: Mapping[str, str], query: str, window: Window) -> Cursor | None:
-    if "cursor" not in given:
-        return None
-    if "offset" in given:
-        raise bad_parameter(
-            "conflicting_parameters",
-            "offset",
-            "`offset` and `cursor` exclude each other: a cursor knows its place.",
-        )
-    return decode_cursor(given["cursor"], query, window)
+def _page(given: Mapping[str, str]) -> Page:
+    include = choices("include", given.get("include"), INCLUDED)
+    if not flag("latest_per_twap", given.get("latest_per_twap"), default=True):
+        include |= {"events"}
+    return Page(
+        read_wallet(required(WALKING["wallet"], given)),
+        whole_number(
+            "limit", given.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT
+        ),
+        include,
+    )
 
 
-def _answer(
-    before: Mapping[str, object],
-    name: str,
-    items: str | None,
-    after: Mapping[str, object],
-) -> Response:
-    """Return a JSON object in which Postgres's text stands as it came."""
-    fields = [f"{json.dumps(key)}:{_dump(value)}" for key, value in before.items()]
-    fields.append(f'"{name}":[{items or ""}]')
-    fields += [f"{json.dumps(key)}:{_dump(value)}" for key, value in after.items()]
-    return Response("{" + ",".join(fields) + "}", media_type="application/json")
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _link(given: Mapping[str, str], next_cursor: str | None) -> dict[str, str]:
+    """Return the header that names the next page, relative to this one."""
+    if next_cursor is None:
+        return {}
+    following = {**given, "cursor": next_cursor}
+    following.pop("offset", None)
+    return {"Link": f'<?{urlencode(following)}>; rel="next"'}

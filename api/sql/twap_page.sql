@@ -3,12 +3,8 @@
 -- An item is the state of a TWAP as of the walk's end: the one event that held then. The
 -- items lie in the order of idx_twap_status_wallet_ts, so a page is one range of it.
 -- One statement is one snapshot: the rows and what is said of them belong together.
-with newest_build as (
-    select build_id, project_version, started_at
-    from marts.etl_builds
-    where finished_at is not null
-    order by finished_at desc
-    limit 1
+with data_version as (
+    {{ data_version() }}
 ),
 
 walk_build as (
@@ -55,7 +51,9 @@ page as (
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
-        and event.ts >= %(start)s
+        -- The upper end is in the row comparison too, where the planner does not see
+        -- it: without it the index on ts alone may look better.
+        and event.ts between %(start)s and %(after_ts)s
         and (event.ts, event.twap_id collate "C")
         < (%(after_ts)s::timestamptz, %(after_twap_id)s::text)
         and (event.valid_to is null or event.valid_to > %(as_of)s)
@@ -64,24 +62,26 @@ page as (
         and (%(status)s::text is null or event.status = %(status)s)
     order by event.ts desc, event.twap_id collate "C" desc
     -- One more than asked for tells whether there is a next page.
-    limit %(limit)s::integer + 1 offset %(offset)s
+    limit %(page_size)s::integer + 1 offset %(skip)s
+),
+
+open_states as (
+    {{ open_states(event) }}
 )
 
 select
-    (select build_id from newest_build) as build_id,
+    (select build_id from data_version) as build_id,
+    (select version from data_version) as version,
+    (select run_id from data_version) as run_id,
+    (select is_building from data_version) as is_building,
     case
         when %(walk_build)s::text is null then false
         else
             -- Built by other rules, or by a history of builds that is gone.
-            (select project_version from newest_build)
-            is distinct from (select project_version from walk_build)
+            coalesce((select project_version from walk_build), '')
+            <> (select project_version from data_version)
             -- Half-built marts cannot show what has changed.
-            or exists (
-                select from marts.etl_builds as unfinished
-                where
-                    unfinished.finished_at is null
-                    and unfinished.started_at > (select started_at from newest_build)
-            )
+            or (select is_building from data_version)
             or exists (
                 select from marts.twap_withdrawn as withdrawn
                 where
@@ -98,37 +98,29 @@ select
             )
     end as is_changed,
     -- What comes later than the newest event of now is no part of this walk.
-    least(
-        %(as_of)s::timestamptz,
-        (
-            select event.ts
-            from marts.twap_status as event
-            where event.wallet = %(wallet)s
-            order by event.ts desc, event.twap_id collate "C" desc
-            limit 1
-        )
-    ) as as_of,
-    max(page.place) > %(limit)s as has_more,
-    max(page.ts) filter (where page.place = %(limit)s) as last_ts,
-    max(page.twap_id) filter (where page.place = %(limit)s) as last_twap_id,
+    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    (
+        select count(*)
+        from open_states
+        where
+            (%(asset)s::text is null or open_states.asset = %(asset)s)
+            and (%(side)s::text is null or open_states.side = %(side)s)
+            and (%(status)s::text is null or open_states.status = %(status)s)
+    ) as open_twaps,
+    max(page.place) > %(page_size)s as has_more,
+    max(page.ts) filter (where page.place = %(page_size)s) as last_ts,
+    max(page.twap_id) filter (where page.place = %(page_size)s) as last_twap_id,
     string_agg(
-        case
+        {{ twap_json(page) }}
+        || case
             when %(with_events)s
                 then
-                    left({{ twap_json(page) }}, -1)
-                    || ',"events":['
+                    ',"events":['
                     || (
                         select
                             string_agg(
-                                {{ twap_json(event) }},
-                                ',' order by
-                                    -- The order of a TWAP's events, newest first.
-                                    event.ts desc,
-                                    case event.is_terminal
-                                        when true then 1 when false then 3 else 2
-                                    end asc,
-                                    event.size_executed desc nulls last,
-                                    event.status collate "C" desc
+                                {{ twap_json(event) }} || '}',
+                                ',' order by {{ newest_first(event) }}
                             )
                         from marts.twap_status as event
                         where
@@ -136,9 +128,10 @@ select
                             and event.wallet = page.wallet
                             and event.ts between %(start)s and %(as_of)s
                     )
-                    || ']}'
-            else {{ twap_json(page) }}
-        end,
+                    || ']'
+            else ''
+        end
+        || '}',
         ',' order by page.place
-    ) filter (where page.place <= %(limit)s) as twaps
+    ) filter (where page.place <= %(page_size)s) as twaps
 from page

@@ -91,8 +91,10 @@ def new_marts(new_database: Callable[[], str]) -> Iterator[Callable[[], Marts]]:
 
 
 @pytest.fixture
-def marts(new_marts: Callable[[], Marts]) -> Marts:
-    return new_marts()
+def marts(new_marts: Callable[[], Marts]) -> Iterator[Marts]:
+    marts = new_marts()
+    yield marts
+    marts.connection.close()
 
 
 @pytest.fixture

@@ -56,13 +56,16 @@ class Event:
         size = self.size_executed
         return (self.ts, place, size is not None, size or Decimal(0), self.status)
 
+    @property
+    def average_price(self) -> Decimal | None:
+        if not self.size_executed or self.notional_executed is None:
+            return None
+        context = Context(prec=12, rounding=ROUND_HALF_EVEN)
+        price = context.divide(self.notional_executed, self.size_executed)
+        return Decimal(format(price.normalize(), "f"))
+
     def json(self) -> dict[str, Any]:
         """The event as the API should show it."""
-        size, notional = self.size_executed, self.notional_executed
-        price = None
-        if size and notional is not None:
-            exact = Context(prec=12, rounding=ROUND_HALF_EVEN).divide(notional, size)
-            price = format(exact.normalize(), "f")
         return {
             "twap_id": self.twap_id,
             "asset": self.asset,
@@ -71,9 +74,12 @@ class Event:
             "status_error": self.status_error,
             "duration_minutes": self.duration_minutes,
             "latest_ts": show(self.ts),
-            "executed": {"size": number(size), "notional": number(notional)},
+            "executed": {
+                "size": number(self.size_executed),
+                "notional": number(self.notional_executed),
+            },
             "requested": {"size": number(self.size_requested)},
-            "average_price": price,
+            "average_price": number(self.average_price),
             "started_at": show(self.order_ts),
             "ended_at": show(self.ts) if self.is_terminal else None,
         }
@@ -161,7 +167,7 @@ class Marts:
             if key not in new:
                 self._withdrawn[key] = at_time
         self.events = [event for life in new.values() for event in life]
-        with self.connection.transaction():
+        with self.connection.pipeline(), self.connection.transaction():
             self.connection.execute("delete from marts.twap_status")
             self.connection.execute("delete from marts.twap_latest")
             self.connection.execute("delete from marts.twap_withdrawn")
@@ -169,6 +175,7 @@ class Marts:
                 self._write_life(life)
             for key, updated_at in self._withdrawn.items():
                 self._insert("twap_withdrawn", (*key, updated_at))
+            self._log_hours()
             self._log_objects(at_time)
             self._log_build(at_time, project_version, finished=finished)
 
@@ -191,13 +198,14 @@ class Marts:
                     *(getattr(event, name) for name in names),
                     following and following.ts,
                     event.is_terminal,
+                    event.average_price,
                     "etag",
                     1,
                     1,
                     json.dumps({"status": event.status}),
                 ),
-                f"({', '.join(names)}, valid_to, is_terminal, s3_etag, row_number, "
-                "copies, raw_payload)",
+                f"({', '.join(names)}, valid_to, is_terminal, average_price, s3_etag, "
+                "row_number, copies, raw_payload)",
             )
         last = life[-1]
         names = [field.name for field in fields(last)]
@@ -227,6 +235,39 @@ class Marts:
                 """,
                 [key, at],
             )
+
+    def _log_hours(self) -> None:
+        self.connection.execute("delete from marts.twap_coverage")
+        self.connection.execute(
+            """
+            insert into marts.twap_coverage
+            select hour, not exists (
+                select from marts.twap_status where date_trunc('hour', ts) = hour
+            )
+            from generate_series(
+                (select date_trunc('hour', min(ts)) from marts.twap_status),
+                (select date_trunc('hour', max(ts)) from marts.twap_status),
+                interval '1 hour'
+            ) as hour
+            """
+        )
+
+    def list_bucket(self, at: str, *, not_fetched: int = 0) -> None:
+        """Add the row of a run that listed the bucket."""
+        listed_at = moment(at)
+        self._insert(
+            "etl_runs",
+            (
+                f"run-{at}",
+                listed_at,
+                listed_at,
+                listed_at + timedelta(seconds=1),
+                "incremental",
+                0,
+                not_fetched,
+                listed_at - timedelta(hours=1) if not_fetched else None,
+            ),
+        )
 
     def _log_build(self, at: datetime, version: str, *, finished: bool) -> None:
         self._builds += 1

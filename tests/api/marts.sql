@@ -1,19 +1,6 @@
 -- The marts by DESIGN §5, as dbt makes them: what the tests of the API alone stand on.
 create schema marts;
 
-create function marts.average_price(notional numeric, size numeric) returns numeric
-language sql immutable parallel safe
-return case
-    when size = 0 then null
-    when notional = 0 then 0
-    else trim_scale(
-        round(
-            notional / size,
-            11 - floor(log(abs(notional::float8 / size::float8)))::integer
-        )
-    )
-end;
-
 create table marts.twap_status (
     twap_id text not null,
     wallet text not null,
@@ -27,6 +14,7 @@ create table marts.twap_status (
     size_requested numeric,
     size_executed numeric,
     notional_executed numeric,
+    average_price numeric,
     duration_minutes integer,
     is_terminal boolean,
     reduce_only boolean,
@@ -42,6 +30,10 @@ create table marts.twap_status (
 create index idx_twap_status_wallet_ts
 on marts.twap_status (wallet, ts desc, twap_id collate "C" desc);
 create index idx_twap_status_twap_id on marts.twap_status (twap_id);
+create index idx_twap_status_ts on marts.twap_status (ts);
+create index idx_twap_status_lasting on marts.twap_status (wallet, ts)
+where valid_to - ts > interval '8 days'
+or (valid_to is null and is_terminal is not true);
 
 create table marts.twap_latest (
     twap_id text not null,
@@ -103,6 +95,33 @@ create table marts.etl_s3_ingest_log (
     size_bytes bigint,
     rows_ingested bigint,
     error_text text,
+    error_last_modified timestamptz,
     attempts integer not null,
     ingested_at timestamptz
+);
+
+create table marts.etl_runs (
+    run_id text primary key,
+    started_at timestamptz not null,
+    listed_at timestamptz,
+    finished_at timestamptz,
+    mode text not null,
+    exit_status integer,
+    objects_not_fetched bigint,
+    oldest_not_fetched timestamptz
+);
+create index idx_runs_finished_at on marts.etl_runs (finished_at);
+
+create table marts.twap_coverage (
+    hour timestamptz primary key,
+    is_empty boolean not null
+);
+
+create table marts.twap_status_rejected (
+    s3_object_key text not null,
+    s3_etag text not null,
+    row_number bigint not null,
+    reason text not null,
+    raw_payload jsonb not null,
+    primary key (s3_object_key, s3_etag, row_number)
 );

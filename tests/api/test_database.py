@@ -25,7 +25,7 @@ MANY_ROWS = """
 insert into marts.twap_status
 select
     (n / 2)::text, 'w' || n % 50, now() - n * interval '1 min', now(), null,
-    'BTC', 'B', n::text, null, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, '{}',
+    'BTC', 'B', n::text, null, 1, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, '{}',
     now()
 from generate_series(1, 20000) as n;
 
@@ -175,7 +175,7 @@ def run_as_the_api_does(url: str, statement: str) -> list[Any]:
     """The rows of a statement on a connection of the API's own pool."""
 
     async def run() -> list[Any]:
-        database = Database(url, pool_size=1)
+        database = Database(url, pool_size=1, long_reads=1)
         await database.open()
         try:
             return await database._read_once(statement, {})

@@ -141,7 +141,7 @@ def test_openapi_describes_every_parameter_with_an_example(
     described = document["paths"]["/api/v1/twaps"]["get"]["parameters"]
     assert [each["name"] for each in described] == list(WALKING)
     assert all(each["description"] and "example" in each for each in described)
-    (by_id,) = document["paths"]["/api/v1/twaps/{twap_id}"]["get"]["parameters"]
+    by_id, _ = document["paths"]["/api/v1/twaps/{twap_id}"]["get"]["parameters"]
     assert (by_id["name"], by_id["in"], by_id["required"]) == ("twap_id", "path", True)
 
 

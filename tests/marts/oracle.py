@@ -70,8 +70,10 @@ class Oracle:
     bodies: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     landed_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    attempts: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
-    """Of each key, whether each attempt was good."""
+    failures: dict[str, list[datetime | None]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """Of each attempt at a key, last_modified of what it failed at; None if good."""
     sizes: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def run(self, listing: Iterable[Published], completed_at: datetime) -> None:
@@ -89,20 +91,22 @@ class Oracle:
             address = (shown.key, shown.etag)
             if address not in self.bodies:
                 rows = read_rows(shown.body)
-                self.attempts[shown.key].append(rows is not None)
+                self.failures[shown.key].append(
+                    shown.last_modified if rows is None else None
+                )
                 if rows is None:
                     continue
                 self.bodies[address] = rows
                 self.sizes[address] = len(shown.body)
                 self.landed_at[address] = completed_at
             else:
-                self.attempts[shown.key].append(True)
+                self.failures[shown.key].append(None)
             history.append(Seen(shown.etag, shown.last_modified, completed_at))
 
     def ingest_log(self) -> list[Row]:
         """Return etl_s3_ingest_log; of error_text only whether there is one."""
         log = []
-        for key, attempts in self.attempts.items():
+        for key, failures in self.failures.items():
             shown = self.seen[key][-1] if self.seen[key] else None
             address = (key, shown.etag) if shown else ("", "")
             log.append(
@@ -112,8 +116,9 @@ class Oracle:
                     "etag": shown and shown.etag,
                     "size_bytes": self.sizes.get(address),
                     "rows_ingested": len(self.bodies[address]) if shown else None,
-                    "has_error": not attempts[-1],
-                    "attempts": len(attempts),
+                    "has_error": failures[-1] is not None,
+                    "error_last_modified": failures[-1],
+                    "attempts": len(failures),
                     "ingested_at": self.landed_at.get(address),
                 }
             )
@@ -190,6 +195,9 @@ class Oracle:
             )
             for event, following in zip(life, [*life[1:], None], strict=True):
                 event["valid_to"] = following and following["ts"]
+                event["average_price"] = price(
+                    event["notional_executed"], event["size_executed"]
+                )
             status += life
             last = life[-1]
             latest.append(
@@ -197,9 +205,6 @@ class Oracle:
                     **last,
                     "started_at": last["order_ts"],
                     "ended_at": last["ts"] if last["is_terminal"] else None,
-                    "average_price": price(
-                        last["notional_executed"], last["size_executed"]
-                    ),
                     "event_count": len(life),
                     "updated_at": touched[twap],
                     "revised_at": revised.get(twap),

@@ -3,8 +3,6 @@
 import json
 
 from sandbox import sample
-from tests.marts.hostile import hostile_body
-from tests.marts.test_hostile_values import WRITTEN
 from tests.marts.warehouse import Warehouse
 from warehouse import dbt
 
@@ -41,10 +39,11 @@ def test_descriptions_of_columns_reach_postgres(warehouse: Warehouse) -> None:
 
 
 def test_rows_of_a_wallet_lie_together_after_a_full_build(warehouse: Warehouse) -> None:
-    warehouse.put("raw/twap_statuses/a.parquet", hostile_body(1, 3_000, 0.02), WRITTEN)
+    for published in sample.generate(days=1, twaps_per_day=200, oddities=False):
+        warehouse.put(published.key, published.body, published.last_modified)
     warehouse.run()
     rows = warehouse.query("select wallet, ts from marts.twap_status order by ctid")
-    assert len(rows) > 30
+    assert len(rows) > 300
     assert rows == sorted(rows, key=lambda row: (row["wallet"], row["ts"]))
 
 

@@ -56,8 +56,11 @@ class Warehouse:
         self.oracle = Oracle()
         for row in self.query(LEDGER):
             address = (row["object_key"], row["etag"])
-            self.oracle.attempts[row["object_key"]].append(row["outcome"] != "failed")
-            if row["outcome"] == "failed":
+            failed = row["outcome"] == "failed"
+            self.oracle.failures[row["object_key"]].append(
+                row["last_modified"] if failed else None
+            )
+            if failed:
                 continue
             if row["outcome"] == "landed":
                 body = self.ever[address].body

@@ -17,3 +17,6 @@ create table if not exists staging.runs (
     bytes_loaded bigint,
     rows_loaded bigint
 );
+
+-- The newest run is asked for with each answer of the API.
+create index if not exists idx_runs_finished_at on staging.runs (finished_at);

@@ -28,6 +28,7 @@ newest_attempts as (
     select distinct on (object_key)
         object_key,
         error as error_text,
+        case when error is not null then last_modified end as error_last_modified,
         count(*) over (partition by object_key)::integer as attempts
     from attempts
     order by object_key asc, observed desc
@@ -58,6 +59,7 @@ select
     shown_versions.size_bytes,
     landings.rows as rows_ingested,
     newest_attempts.error_text::text as error_text,
+    newest_attempts.error_last_modified,
     newest_attempts.attempts,
     landings.completed_at as ingested_at
 from newest_attempts

@@ -60,8 +60,7 @@ select
     events.size_requested,
     events.size_executed,
     events.notional_executed,
-    {{ function('average_price') }}(events.notional_executed, events.size_executed)
-        as average_price,
+    events.average_price,
     events.duration_minutes,
     event_counts.event_count,
 

@@ -6,6 +6,7 @@
                 'idx_twap_status_wallet_ts': '(wallet, ts desc, twap_id collate "C" desc)',
                 'idx_twap_status_twap_id': '(twap_id)',
                 'idx_twap_status_ts': '(ts)',
+                'idx_twap_status_lasting': "(wallet, ts) where valid_to - ts > interval '8 days' or (valid_to is null and is_terminal is not true)",
             },
         },
     )
@@ -85,6 +86,7 @@ select
     size_requested,
     size_executed,
     notional_executed,
+    {{ function('average_price') }}(notional_executed, size_executed) as average_price,
     duration_minutes,
 
     -- booleans

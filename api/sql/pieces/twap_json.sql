@@ -1,8 +1,10 @@
 format(
-    -- Half again as quick as row_to_json over nested rows.
+    -- An item without its closing brace, for what may follow. Half again as quick as
+    -- row_to_json over nested rows.
     '{"twap_id":%%s,"asset":%%s,"side":%%s,"status":%%s,"status_error":%%s,'
     '"duration_minutes":%%s,"latest_ts":%%s,"executed":{"size":%%s,"notional":%%s},'
-    '"requested":{"size":%%s},"average_price":%%s,"started_at":%%s,"ended_at":%%s}',
+    '"requested":{"size":%%s},"average_price":%%s,"started_at":%%s,"ended_at":%%s'
+    '%%s%%s',
     to_json(event.twap_id),
     to_json(event.asset),
     to_json(event.side),
@@ -13,10 +15,7 @@ format(
     coalesce('"' || event.size_executed || '"', 'null'),
     coalesce('"' || event.notional_executed || '"', 'null'),
     coalesce('"' || event.size_requested || '"', 'null'),
-    coalesce(
-        '"' || marts.average_price(event.notional_executed, event.size_executed) || '"',
-        'null'
-    ),
+    coalesce('"' || event.average_price || '"', 'null'),
     coalesce(
         '"' || replace((event.order_ts at time zone 'UTC')::text, ' ', 'T') || 'Z"',
         'null'
@@ -25,5 +24,7 @@ format(
         when event.is_terminal
             then '"' || replace((event.ts at time zone 'UTC')::text, ' ', 'T') || 'Z"'
         else 'null'
-    end
+    end,
+    case when %(with_raw)s then ',"raw":' || event.raw_payload::text else '' end,
+    case when %(with_provenance)s then {{ provenance(event) }} else '' end
 )

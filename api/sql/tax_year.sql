@@ -1,0 +1,125 @@
+-- What a wallet's TWAPs executed in a year, by asset and side: each TWAP's state as of the
+-- year's end less its state as of the year's start, so that years always add up.
+with data_version as (
+    {{ data_version() }}
+),
+
+at_the_end as (
+    select
+        event.twap_id,
+        event.asset,
+        event.side,
+        coalesce(event.size_executed, 0) as size,
+        coalesce(event.notional_executed, 0) as notional
+    from marts.twap_status as event
+    where
+        event.wallet = %(wallet)s
+        and event.ts between %(year_start)s and %(as_of)s
+        and (event.valid_to is null or event.valid_to > %(as_of)s)
+),
+
+-- Of the TWAPs that had an event before the year and have the next one in it.
+at_the_start as (
+    select event.*
+    from marts.twap_status as event
+    where
+        event.wallet = %(wallet)s
+        and event.ts >= %(year_start)s::timestamptz - interval '8 days'
+        and event.ts < %(year_start)s
+        and event.valid_to between %(year_start)s and %(as_of)s
+
+    union all
+
+    select event.*
+    from marts.twap_status as event
+    where
+        event.wallet = %(wallet)s
+        and event.ts < %(year_start)s::timestamptz - interval '8 days'
+        and event.valid_to between %(year_start)s and %(as_of)s
+        and {{ lasting(event) }}
+),
+
+changes as (
+    select
+        asset,
+        side,
+        1 as twaps,
+        size,
+        notional
+    from at_the_end
+
+    union all
+
+    select
+        asset,
+        side,
+        0 as twaps,
+        -coalesce(size_executed, 0) as size,
+        -coalesce(notional_executed, 0) as notional
+    from at_the_start
+),
+
+totals as (
+    select
+        asset,
+        side,
+        sum(twaps) as twaps,
+        sum(size) as size,
+        sum(notional) as notional
+    from changes
+    group by asset, side
+),
+
+open_states as (
+    {{ open_states(event) }}
+)
+
+select
+    (select build_id from data_version) as build_id,
+    (select version from data_version) as version,
+    (select run_id from data_version) as run_id,
+    (select is_building from data_version) as is_building,
+    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    (select count(*) from open_states) as open_twaps,
+    (
+        select
+            string_agg(
+                format(
+                    '{"asset":%%s,"side":%%s,"twaps":%%s,'
+                    '"executed":{"size":"%%s","notional":"%%s"}}',
+                    to_json(totals.asset),
+                    to_json(totals.side),
+                    totals.twaps,
+                    totals.size,
+                    totals.notional
+                ),
+                ',' order by totals.asset collate "C", totals.side collate "C"
+            )
+        from totals
+    ) as totals,
+    (
+        select
+            string_agg(
+                {{ twap_json(still_open) }}
+                || format(
+                    ',"executed_in_year":{"size":"%%s","notional":"%%s"}}',
+                    case
+                        when still_open.ts < %(year_start)s then 0
+                        else
+                            coalesce(still_open.size_executed, 0)
+                            - coalesce(before.size_executed, 0)
+                    end,
+                    case
+                        when still_open.ts < %(year_start)s then 0
+                        else
+                            coalesce(still_open.notional_executed, 0)
+                            - coalesce(before.notional_executed, 0)
+                    end
+                ),
+                ',' order by
+                    still_open.ts desc,
+                    still_open.twap_id collate "C" desc
+            )
+        from open_states as still_open
+        left join at_the_start as before on still_open.twap_id = before.twap_id
+    ) as open_items
