@@ -123,6 +123,7 @@ def test_sigterm_finishes_what_is_under_way_and_lets_nothing_in(
             wait_until(server.is_refusing)
             idle.settimeout(5)
             assert idle.recv(1) == b""
+            time.sleep(0.5)
             assert not answer.done()
         assert answer.result().json() == whole
         assert len(whole["twaps"]) == 500
