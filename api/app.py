@@ -1,6 +1,6 @@
 """The application: its parts put together from values, reading no settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -10,7 +10,8 @@ from starlette.middleware import Middleware
 from api.certificate import CoverageCache
 from api.database import Database
 from api.errors import install_handlers
-from api.middleware import AccessLog, Cors, Guard
+from api.keys import RequireKey
+from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
 from api.routes import coverage, health, twaps, wallets
 from warehouse import __version__
 
@@ -30,13 +31,19 @@ answer that is no success has one shape:
 
 
 def create_app(
-    database_url: str, cors_origins: str = "*", *, pool_size: int = POOL_SIZE
+    database_url: str,
+    cors_origins: str = "*",
+    *,
+    api_keys: Sequence[str] = (),
+    pool_size: int = POOL_SIZE,
 ) -> FastAPI:
     """Return the API over the marts of a database.
 
     `cors_origins` are the origins whose pages may read it, separated by commas; `*` is
-    all. The database may be away: until it is there, answers are 503. Raises UserError
-    for a text that is no Postgres URL.
+    all. With `api_keys`, only who presents one of them is answered; then
+    `app.state.is_private` tells the routes that no shared cache may keep an answer. The
+    database may be away: until it is there, answers are 503. Raises UserError for a
+    text that is no Postgres URL.
     """
     database = Database(database_url, pool_size=pool_size, long_reads=EXPORTS_AT_ONCE)
 
@@ -46,7 +53,6 @@ def create_app(
         yield
         await database.close()
 
-    origins = [origin.strip() for origin in cors_origins.split(",") if origin.strip()]
     app = FastAPI(
         title="Hyperliquid TWAP warehouse",
         description=DESCRIPTION,
@@ -55,21 +61,20 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
         redoc_url=None,
+        # Outermost first; each says why it stands where it does.
         middleware=[
-            Middleware(AccessLog),
-            Middleware(
-                Cors,
-                allow_origins=origins,
-                allow_methods=["GET", "HEAD"],
-                allow_headers=["*"],
-                expose_headers=["Retry-After"],
-            ),
+            Middleware(RequestLog),
+            Middleware(FixedHeaders),
+            Middleware(Cors, cors_origins),
+            Middleware(Head),
+            Middleware(Compress),
             Middleware(Guard),
+            Middleware(RequireKey, api_keys),
         ],
     )
     app.state.database = database
     app.state.coverage = CoverageCache(database)
-    app.state.is_private = False
+    app.state.is_private = bool(api_keys)
     install_handlers(app)
     app.include_router(twaps.router)
     app.include_router(wallets.router)

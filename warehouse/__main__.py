@@ -1,7 +1,6 @@
 """The one entry point: `python -m warehouse <command>`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -133,19 +132,9 @@ def _demo(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _serve(_options: argparse.Namespace, settings: Settings) -> int:
-    from api import create_app, serve
-    from warehouse.commands.databases import database_url
+    from warehouse.commands.serve import serve
 
-    if "API_KEYS" in os.environ:
-        raise UserError(
-            "API_KEYS is set, and this version cannot ask for keys yet. Unset it, and "
-            "let a proxy in front of the API ask for them."
-        )
-    app = create_app(
-        settings.api_database_url or database_url(settings), settings.cors_origins
-    )
-    serve(app, settings.api_host, settings.api_port)
-    return 0
+    return serve(settings)
 
 
 def _rebuild(_options: argparse.Namespace, settings: Settings) -> int:

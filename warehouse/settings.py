@@ -70,8 +70,15 @@ class Settings(BaseSettings):
     api_keys: str | None = Field(
         default=None,
         repr=False,
-        description="Keys that callers of the API must present, separated by commas. "
-        "Not yet: when it is set, the API refuses to start.",
+        description="Keys of 16 or more characters, separated by commas; callers of "
+        "the API must present one. Unset: it is open.",
+    )
+    api_workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that answer; "
+        "each has connections to Postgres of its own.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe log line that is written."

@@ -1,19 +1,23 @@
 """The API over real HTTP, on a real Postgres."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
+from fastapi import FastAPI
 from marts import Marts
 
 import api
-from api.server import configure
+from api.server import configure, listen, url_of
 from sandbox import postgres
 from warehouse import log
 
@@ -27,19 +31,26 @@ def _logs() -> None:
 
 @contextmanager
 def running(
-    url: str, cors_origins: str = "*", **options: int
+    url: str, cors_origins: str = "*", **options: Any
 ) -> Iterator[httpx.Client]:
     """The API on a free port, and a client for it."""
-    app = api.create_app(url, cors_origins, **options)
-    server = uvicorn.Server(configure(app, "127.0.0.1", 0))
-    thread = threading.Thread(target=server.run)
+    with answering(api.create_app(url, cors_origins, **options)) as client:
+        yield client
+
+
+@contextmanager
+def answering(app: FastAPI) -> Iterator[httpx.Client]:
+    """An application on a free port, and a client for it."""
+    listener = listen("127.0.0.1", 0)
+    base_url = url_of(listener)
+    server = uvicorn.Server(configure(app))
+    thread = threading.Thread(target=server.run, args=[[listener]])
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=base_url, timeout=30) as client:
             yield client
     finally:
         server.should_exit = True
@@ -90,3 +101,21 @@ def marts(new_marts: Callable[[], Marts]) -> Iterator[Marts]:
 def client(marts: Marts) -> Iterator[httpx.Client]:
     with running(marts.url) as client:
         yield client
+
+
+@pytest.fixture
+def capture_lines() -> Iterator[list[dict[str, Any]]]:
+    """What the API logs during the test, each line with its context."""
+    lines: list[dict[str, Any]] = []
+
+    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> None:
+        lines.append(dict(event))
+        raise structlog.DropEvent
+
+    processors = structlog.get_config()["processors"]
+    kept = processors.copy()
+    logging.getLogger("api").setLevel("INFO")
+    processors[-1] = keep
+    yield lines
+    processors[:] = kept
+    logging.getLogger("api").setLevel("WARNING")

@@ -84,13 +84,11 @@ def test_server_does_not_say_what_it_is(client: httpx.Client) -> None:
     assert "server" not in client.get("/livez").headers
 
 
-def test_port_that_is_taken_is_said_in_one_line(
-    client: httpx.Client, filled: Marts
-) -> None:
+def test_port_that_is_taken_is_said_in_one_line(client: httpx.Client) -> None:
     port = client.base_url.port
     assert port
     with pytest.raises(UserError, match=f"port {port}: Address already in use"):
-        api.serve(api.create_app(filled.url), "127.0.0.1", port)
+        api.listen("127.0.0.1", port)
 
 
 def test_wrong_method_says_which_are_right(client: httpx.Client) -> None:
