@@ -12,7 +12,7 @@ from api.database import Database
 from api.errors import install_handlers
 from api.keys import RequireKey
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
-from api.routes import coverage, health, twaps, wallets
+from api.routes import coverage, exports, health, twaps, wallets
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
@@ -79,5 +79,6 @@ def create_app(
     app.include_router(twaps.router)
     app.include_router(wallets.router)
     app.include_router(coverage.router)
+    app.include_router(exports.router)
     app.include_router(health.router)
     return app

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, LiteralString, cast
@@ -52,6 +52,7 @@ LONG_SETTINGS: Final = {
 
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 2.0
+LOCK_MILLISECONDS: Final = 2000
 
 IN_VAIN: Final = (PoolTimeout, TooManyRequests, postgres_errors.QueryCanceled)
 """Errors after which a second try would end as the first."""
@@ -77,6 +78,22 @@ class Snapshot:
                 read_sql(query), cast(Params, values)
             )
             return await cursor.fetchall()
+
+    async def stream(
+        self, query: str, values: Mapping[str, object]
+    ) -> AsyncGenerator[Row, None]:
+        """Yield the rows of a query as they come; raises ApiError as `fetch` does.
+
+        Postgres waits while nobody takes a row. Who does not take them all closes it.
+        """
+        with _refusals():
+            rows = cast(
+                AsyncGenerator[Row, None],
+                self._connection.cursor().stream(read_sql(query), cast(Params, values)),
+            )
+            async with aclosing(rows):
+                async for row in rows:
+                    yield row
 
 
 class Database:
@@ -134,7 +151,7 @@ class Database:
                 connection = await self._long_pool.getconn()
             try:
                 with _refusals():
-                    await connection.execute("begin isolation level repeatable read")
+                    await _begin_snapshot(connection)
                     await _set(connection, LONG_SETTINGS)
                 yield Snapshot(connection)
             finally:
@@ -211,6 +228,18 @@ def _pool(url: str, name: str, **options: Any) -> AsyncConnectionPool[Connection
         name=name,
         **options,
     )
+
+
+async def _begin_snapshot(connection: Connection) -> None:
+    """Begin a transaction that sees one state, and keeps it from being replaced.
+
+    A table that another transaction has put in place after the snapshot was taken looks
+    empty to it. So the lock comes first: it waits for a swap under way, and takes no
+    snapshot itself.
+    """
+    await connection.execute("begin isolation level repeatable read")
+    await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
+    await connection.execute("lock table marts.twap_status in access share mode")
 
 
 async def _set(connection: Connection, settings: Mapping[str, str]) -> None:

@@ -137,6 +137,29 @@ ONE_TWAP: Final = _by_name(
 COVERAGE: Final = _by_name(*WINDOW)
 """The query parameters of `GET /api/v1/coverage`."""
 
+EXPORT_FORMATS: Final = ("csv", "ndjson", "parquet")
+
+EXPORT: Final = _by_name(
+    WALLET,
+    *WINDOW,
+    *FILTERS,
+    Parameter(
+        "format",
+        "`csv` (RFC 4180), `ndjson` (a line for each item of `/api/v1/twaps`) or "
+        "`parquet` (zstd, exact decimals).",
+        "csv",
+        {"type": "string", "enum": list(EXPORT_FORMATS), "default": "csv"},
+    ),
+    Parameter(
+        "spreadsheet",
+        "`true` puts an apostrophe before each text that a spreadsheet would take for "
+        "a formula; only with `format=csv`, which is exact without it.",
+        True,
+        {"type": "boolean", "default": False},
+    ),
+)
+"""The query parameters of `GET /api/v1/exports/twaps`."""
+
 TWAP_ID: Final = Parameter(
     "twap_id", "The TWAP's id.", "1271370", _TEXT, required=True, location="path"
 )

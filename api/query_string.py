@@ -129,6 +129,19 @@ def choices(name: str, text: str | None, known: Sequence[str]) -> frozenset[str]
     return frozenset(words)
 
 
+def choice(name: str, text: str | None, known: Sequence[str]) -> str:
+    """Return the word, the first known one for None; raises ApiError (422) else."""
+    if text is None:
+        return known[0]
+    if text not in known:
+        raise bad_parameter(
+            "invalid_choice",
+            name,
+            f"`{name}` is one of {', '.join(known)}, like {name}={known[0]}",
+        )
+    return text
+
+
 def whole_number(
     name: str, text: str | None, *, default: int, least: int, most: int
 ) -> int:

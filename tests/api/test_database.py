@@ -206,6 +206,17 @@ def test_every_query_reads_index_ranges(marts: Marts) -> None:
     )
 
 
+@pytest.mark.parametrize("query", ["export_csv", "export_ndjson"])
+def test_chunk_of_a_file_is_one_index_range(marts: Marts, query: str) -> None:
+    marts.connection.execute(MANY_ROWS)
+    # The rows come in the file's order, and none before the chunk's first is read.
+    assert re.search(
+        r"Limit .*\n *->  Index Scan using idx_twap_status_wallet_ts .*\n"
+        r" *Index Cond: .*wallet = .*ts >= .*ts <= chunk.ts\) AND \(ROW\(ts, ",
+        plan_of(marts, query),
+    )
+
+
 def plan_of(marts: Marts, query: str) -> str:
     """The plan that the API's connections use, whatever the values."""
     for name, value in SETTINGS.items():
