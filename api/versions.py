@@ -19,7 +19,7 @@ class DataVersion:
     """What the marts held when an answer was read from them.
 
     `version` is the newest load in them. `build_id` and `run_id` tell more: the newest
-    finished build, and the newest run that listed the bucket, which is None when none
+    finished build, and the newest run that listed something, which is None when none
     has. `is_building`: a build runs or broke, so the marts may be half of each.
     """
 

@@ -9,7 +9,13 @@ newest_listing as (
         runs.objects_not_fetched,
         runs.oldest_not_fetched
     from marts.etl_runs as runs
-    where runs.run_id = (select run_id from data_version)
+    where
+        runs.finished_at is not null
+        and runs.listed_at is not null
+        -- Runs over one object or over local files list nothing else.
+        and runs.mode in ('incremental', 'since')
+    order by runs.finished_at desc
+    limit 1
 ),
 
 objects as (
@@ -58,10 +64,19 @@ select
     newest_listing.oldest_not_fetched,
     (select min(event.ts) from marts.twap_status as event) as first_event,
     (select max(every.ts) from marts.twap_status as every) as last_event,
-    -- What landed and is in no finished build.
+    -- What landed and is in no finished build; and an older version that an object shows
+    -- again lands nothing, but the run that saw it broke.
     exists(
         select from objects
-        where objects.ingested_at > data_version.completed_at
+        where
+            objects.ingested_at
+            > coalesce(data_version.completed_at, '-infinity'::timestamptz)
+    )
+    or exists(
+        select from marts.etl_runs as runs
+        where
+            runs.run_id = data_version.run_id
+            and runs.exit_status not in (0, 3)
     ) as is_behind,
     coalesce(
         (

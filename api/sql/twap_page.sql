@@ -29,18 +29,6 @@ touched as (
     where
         latest.wallet = %(wallet)s
         and latest.updated_at > (select completed_at from walk_build)
-        -- A TWAP that began after the walk's end was never part of it.
-        and (
-            latest.order_ts is null
-            or latest.order_ts <= %(as_of)s
-            or exists (
-                select from marts.twap_status as event
-                where
-                    event.twap_id = latest.twap_id
-                    and event.wallet = latest.wallet
-                    and event.ts <= %(as_of)s
-            )
-        )
 ),
 
 page as (
@@ -93,7 +81,8 @@ select
                 where
                     touched.has_new_event_in_walk
                     -- An object that told of it was published again: what it told
-                    -- may be withdrawn, or taken back to an older version.
+                    -- may be withdrawn, taken back to an older version, or moved
+                    -- behind the walk's end, where nothing shows that it was in it.
                     or touched.revised_at > (select completed_at from walk_build)
             )
     end as is_changed,

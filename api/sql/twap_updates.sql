@@ -99,7 +99,13 @@ select
             replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
         ),
         ',' order by page.place
-    ) filter (where page.place <= %(page_size)s and not page.is_withdrawn) as twaps,
+    ) filter (
+        where
+            page.place <= %(page_size)s
+            and not page.is_withdrawn
+            -- Else a build under way has taken its events away, and is about to say so.
+            and event.twap_id is not null
+    ) as twaps,
     string_agg(
         format(
             '{"twap_id":%%s,"updated_at":"%%sZ"}',

@@ -309,3 +309,21 @@ def test_copy_of_another_release_is_no_good(
     monkeypatch.setattr("api.versions.__version__", __version__ + ".1")
     held = {"If-None-Match": first.headers["etag"]}
     assert client.get(PATHS[0], headers=held).status_code == 200
+
+
+def test_what_lands_after_a_build_of_nothing_is_a_build_to_come(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([])
+    marts.list_bucket("2026-03-02T00:00:00+00:00")
+    marts.connection.execute(
+        "update marts.etl_builds set version = null, completed_at = null"
+    )
+    assert client.get("/api/v1/coverage").json()["complete"] is True
+    marts.connection.execute(
+        "insert into marts.etl_s3_ingest_log (object_key, attempts, ingested_at)"
+        " values ('raw/1.parquet', 1, '2026-03-03')"
+    )
+    marts.list_bucket("2026-03-03T00:00:00+00:00")
+    certificate = client.get("/api/v1/coverage").json()
+    assert [r["code"] for r in certificate["reasons"]] == ["build_in_progress"]

@@ -258,3 +258,17 @@ def test_cursor_changed_to_leave_its_window_is_refused(
     forged = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     response = client.get("/api/v1/twaps", params={**QUERY, "cursor": forged})
     assert response.json()["error"]["code"] == "invalid_cursor"
+
+
+def test_twap_that_a_correction_moves_behind_the_walk_is_a_change(
+    client: httpx.Client, cursor: str, marts: Marts
+) -> None:
+    later = NEWEST + timedelta(days=60)
+    moved = replace(
+        BEGUN[3],
+        ts=later,
+        order_ts=later,
+        inserted_at=moment("2026-03-02T00:00:00+00:00"),
+    )
+    marts.build([*(e for e in marts.events if e != BEGUN[3]), moved], at="2026-03-02")
+    assert_changed(client, cursor)

@@ -198,3 +198,16 @@ def test_provenance_names_the_object_and_the_row(filled: httpx.Client) -> None:
 def test_include_of_events_is_latest_per_twap_false(filled: httpx.Client) -> None:
     included = get(filled, year=2025, include="events").json()
     assert get(filled, year=2025, latest_per_twap="false").json() == included
+
+
+def test_twap_whose_events_a_build_under_way_has_taken_away_is_left_to_the_next_walk(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([Event(n, WALLET, NOON, "finished") for n in "123"])
+    marts.connection.execute("delete from marts.twap_status where twap_id = '2'")
+    answer = client.get(
+        "/api/v1/twaps", params={"wallet": WALLET, "updated_since": "2025-01-01"}
+    )
+    page = answer.json()
+    assert [twap["twap_id"] for twap in page["twaps"]] == ["1", "3"]
+    assert page["withdrawn"] == []

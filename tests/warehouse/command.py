@@ -1,10 +1,15 @@
 """The commands, run as their user runs them: a process of its own."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+import httpx
+import pytest
 
 from warehouse import PROJECT_ROOT
 
@@ -52,3 +57,35 @@ def running(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Pope
         finally:
             process.terminate()
             process.communicate(timeout=30)
+
+
+@contextmanager
+def serving(env: Mapping[str, str]) -> Iterator[httpx.Client]:
+    """Run `serve` on a free port while the block lasts; give a client for it."""
+    port = free_port()
+    # What it says is read at its end only, so it may not say much.
+    quiet = {"LOG_LEVEL": "ERROR", "API_PORT": str(port)}
+    with (
+        running("serve", env={**env, **quiet}),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as api,
+    ):
+        wait_for(api)
+        yield api
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(api: httpx.Client) -> None:
+    """Return when the API is ready."""
+    for _ in range(200):
+        try:
+            if api.get("/healthz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    pytest.fail("the API does not answer")

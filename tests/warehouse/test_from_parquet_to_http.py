@@ -2,8 +2,6 @@
 
 import json
 import re
-import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from sandbox import postgres
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
 from tests.conftest import new_database
-from tests.warehouse.command import environment, run, running
+from tests.warehouse.command import environment, run, serving
 from warehouse import PROJECT_ROOT
 
 PREFIX = "raw/twap_statuses/"
@@ -135,29 +133,8 @@ def instance(
         loaded = run("elt", env=env)
         assert loaded.returncode == 3, loaded.stderr
         assert loaded.stdout.count("failed: ") == 3
-        env["API_PORT"] = str(free_port())
-        with (
-            running("serve", env=env),
-            httpx.Client(base_url=f"http://127.0.0.1:{env['API_PORT']}") as api,
-        ):
-            wait_for(api)
+        with serving(env) as api:
             yield Instance(database_url, api)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(api: httpx.Client) -> None:
-    for _ in range(200):
-        try:
-            if api.get("/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    pytest.fail("the API does not answer")
 
 
 def test_both_events_with_one_state_timestamp_are_kept(instance: Instance) -> None:

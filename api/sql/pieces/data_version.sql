@@ -1,5 +1,5 @@
--- What the marts hold: the newest finished build, and the newest listing of the bucket
--- that a run has made an end of.
+-- What the marts hold: the newest finished build, and the newest listing, of the bucket or
+-- of a part of it, that a run has made an end of.
 select
     newest.build_id,
     newest.version,

@@ -1,0 +1,85 @@
+"""A client of the API that follows every page, as a tax platform does."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+
+class DataChanged(Exception):
+    """The API said that the walk must start again."""
+
+
+def pages(api: httpx.Client, **query: Any) -> Iterator[dict[str, Any]]:
+    """The pages of a walk; raises DataChanged where the API says so."""
+    while True:
+        answer = api.get("/api/v1/twaps", params=query)
+        if answer.status_code == 409:
+            assert answer.json()["error"]["code"] == "data_changed"
+            assert "cursor" in query
+            raise DataChanged
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        yield page
+        if page["next_cursor"] is None:
+            return
+        query["cursor"] = page["next_cursor"]
+
+
+def walk(api: httpx.Client, **query: Any) -> list[dict[str, Any]]:
+    """The TWAPs of all pages of a walk."""
+    return [twap for page in pages(api, **query) for twap in page["twaps"]]
+
+
+def get(api: httpx.Client, path: str, **query: Any) -> dict[str, Any]:
+    """The body of an answer that must be good."""
+    answer = api.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def tax_year(
+    api: httpx.Client, wallet: str, year: int
+) -> tuple[dict[tuple[str, str], list[Any]], set[str]]:
+    """The totals of a year by asset and side, and the TWAPs open at its end."""
+    body = get(api, f"/api/v1/wallets/{wallet}/tax-years/{year}")
+    totals = {
+        (total["asset"], total["side"]): [
+            total["twaps"],
+            Decimal(total["executed"]["size"]),
+            Decimal(total["executed"]["notional"]),
+        ]
+        for total in body["totals"]
+    }
+    assert len(totals) == len(body["totals"])
+    return totals, {twap["twap_id"] for twap in body["open_twaps"]}
+
+
+class Mirror:
+    """A copy of a wallet that is kept up to date by `updated_since` alone."""
+
+    def __init__(self, api: httpx.Client, wallet: str, limit: int) -> None:
+        self.wallet = wallet
+        self._limit = limit
+        self._api = api
+        self._since = "2023-01-01"
+        self.twaps: dict[str, dict[str, Any]] = {}
+
+    def follow(self) -> Iterator[None]:
+        """Take in what has changed; it stops after each page."""
+        for page in pages(
+            self._api,
+            wallet=self.wallet,
+            updated_since=self._since,
+            limit=self._limit,
+        ):
+            for twap in page["twaps"]:
+                twap.pop("updated_at")
+                self.twaps[twap["twap_id"]] = twap
+            for twap in page["withdrawn"]:
+                self.twaps.pop(twap["twap_id"], None)
+            following = page["next_updated_since"]
+            yield
+        self._since = following
