@@ -17,7 +17,7 @@ from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.auditor import MICROSECOND, Auditor, added, new_year, show
 from tests.warehouse.command import environment, serving
-from tests.warehouse.visitor import get, tax_year, walk
+from tests.warehouse.visitor import amounts_compared, export, get, tax_year, walk
 from tests.warehouse.year_edges import EDGE, EDGES, NEW_YEAR
 
 YEARS = range(2024, 2028)
@@ -178,6 +178,25 @@ def test_plain_sql_over_valid_to_gives_the_same_years(instance: Instance) -> Non
         nothing = [Decimal(0), Decimal(0)]
         for group in by_sql.keys() | wanted.keys():
             assert by_sql.get(group, nothing) == wanted.get(group, nothing), group
+
+
+@pytest.mark.parametrize("file_format", ["csv", "ndjson", "parquet"])
+def test_files_show_every_wallet_as_its_events_do(
+    instance: Instance, file_format: str
+) -> None:
+    for wallet in instance.auditor.wallets:
+        for first, last in ((2025, 2025), (2026, 2026), (2023, 2027)):
+            got = export(
+                instance.api,
+                file_format,
+                wallet=wallet,
+                start=f"{first}-01-01",
+                before=f"{last + 1}-01-01",
+            )
+            wanted = instance.auditor.walk(wallet, new_year(first), new_year(last + 1))
+            if file_format == "parquet":
+                got, wanted = amounts_compared(got), amounts_compared(wanted)
+            assert got == wanted, (wallet, first, last)
 
 
 def test_summaries_of_every_wallet_count_its_events(instance: Instance) -> None:

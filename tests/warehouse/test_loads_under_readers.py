@@ -24,7 +24,15 @@ from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.auditor import Auditor, new_year
 from tests.warehouse.command import environment, serving
-from tests.warehouse.visitor import DataChanged, Mirror, get, pages, tax_year, walk
+from tests.warehouse.visitor import (
+    DataChanged,
+    Mirror,
+    export,
+    get,
+    pages,
+    tax_year,
+    walk,
+)
 from tests.warehouse.year_edges import EDGE, HOUR_NS, NEW_YEAR, event
 
 START = datetime(2025, 12, 31, tzinfo=UTC)
@@ -99,7 +107,7 @@ class Readers:
 
     def _read(self, seed: int) -> None:
         dice = random.Random(seed)
-        ask = [self._walk, self._walk, self._tax_year, self._summary]
+        ask = [self._walk, self._walk, self._tax_year, self._summary, self._export]
         with httpx.Client(base_url=self._url, timeout=30) as api:
             while not self._done.wait(0.02):
                 before = len(self._scene.states) - 1
@@ -143,6 +151,12 @@ class Readers:
         if "build_in_progress" in reasons:
             return None, lambda _: None
         return summary, lambda s: s.summary(wallet)
+
+    def _export(
+        self, api: httpx.Client, wallet: str, dice: random.Random
+    ) -> tuple[object, Callable[[Auditor], object]]:
+        got = export(api, dice.choice(["csv", "ndjson"]), wallet=wallet, year=2025)
+        return got, lambda s: s.walk(wallet, new_year(2025), new_year(2026))
 
     def _follow(self) -> dict[str, dict[str, Any]]:
         with httpx.Client(base_url=self._url, timeout=30) as api:

@@ -1,10 +1,17 @@
 """A client of the API that follows every page, as a tax platform does."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import httpx
+from pyarrow import parquet
+
+from tests.warehouse.auditor import digits, show
 
 
 class DataChanged(Exception):
@@ -38,6 +45,75 @@ def get(api: httpx.Client, path: str, **query: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
+
+
+def export(api: httpx.Client, file_format: str, **query: Any) -> list[dict[str, Any]]:
+    """The TWAPs of a whole file, as the items of a walk."""
+    answer = api.get("/api/v1/exports/twaps", params={**query, "format": file_format})
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]]
+    match file_format:
+        case "ndjson":
+            rows = [json.loads(line) for line in answer.text.split("\n")[:-1]]
+        case "csv":
+            file = io.StringIO(answer.text, newline="")
+            rows = [_item(row) for row in csv.DictReader(file, strict=True)]
+        case _:
+            table = parquet.read_table(io.BytesIO(answer.content))
+            rows = [_item(row) for row in table.to_pylist()]
+    assert len(rows) == int(answer.headers["x-row-count"])
+    return rows
+
+
+def _item(row: dict[str, Any]) -> dict[str, Any]:
+    """A flat row of a file as the item of a walk that it is."""
+    texts = {name: _text(value) for name, value in row.items()}
+    minutes = texts["duration_minutes"]
+    return {
+        **{
+            name: texts[name]
+            for name in ("twap_id", "asset", "side", "status", "status_error")
+        },
+        "duration_minutes": None if minutes is None else int(minutes),
+        "latest_ts": texts["latest_ts"],
+        "executed": {
+            "size": texts["size_executed"],
+            "notional": texts["notional_executed"],
+        },
+        "requested": {"size": texts["size_requested"]},
+        "average_price": texts["average_price"],
+        "started_at": texts["started_at"],
+        "ended_at": texts["ended_at"],
+    }
+
+
+def _text(value: object) -> str | None:
+    match value:
+        case None | "":
+            return None
+        case datetime():
+            return show(value)
+        case Decimal():
+            return digits(value)
+        case _:
+            return str(value)
+
+
+def amounts_compared(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items with amounts as numbers: a file of decimals has its own scale."""
+
+    def number(text: str | None) -> Decimal | None:
+        return None if text is None else Decimal(text)
+
+    return [
+        {
+            **item,
+            "executed": {k: number(v) for k, v in item["executed"].items()},
+            "requested": {"size": number(item["requested"]["size"])},
+            "average_price": number(item["average_price"]),
+        }
+        for item in items
+    ]
 
 
 def tax_year(
