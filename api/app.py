@@ -11,8 +11,10 @@ from api.certificate import CoverageCache
 from api.database import Database
 from api.errors import install_handlers
 from api.keys import RequireKey
+from api.metrics import Meter, Metrics, RouteNote
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
-from api.routes import coverage, exports, health, twaps, wallets
+from api.routes import coverage, docs, exports, health, metrics, twaps, wallets
+from api.watch import Watch
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
@@ -45,10 +47,17 @@ def create_app(
     database may be away: until it is there, answers are 503. Raises UserError for a
     text that is no Postgres URL.
     """
-    database = Database(database_url, pool_size=pool_size, long_reads=EXPORTS_AT_ONCE)
+    figures = Metrics()
+    database = Database(
+        database_url,
+        pool_size=pool_size,
+        long_reads=EXPORTS_AT_ONCE,
+        in_use=figures.connections_active,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        figures.connections_max.set(pool_size + EXPORTS_AT_ONCE)
         await database.open()
         yield
         await database.close()
@@ -60,9 +69,12 @@ def create_app(
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
         redirect_slashes=False,
+        # The page is our own: see api/routes/docs.py.
+        docs_url=None,
         redoc_url=None,
         # Outermost first; each says why it stands where it does.
         middleware=[
+            Middleware(Meter, metrics=figures),
             Middleware(RequestLog),
             Middleware(FixedHeaders),
             Middleware(Cors, cors_origins),
@@ -70,15 +82,20 @@ def create_app(
             Middleware(Compress),
             Middleware(Guard),
             Middleware(RequireKey, api_keys),
+            Middleware(RouteNote),
         ],
     )
     app.state.database = database
     app.state.coverage = CoverageCache(database)
     app.state.is_private = bool(api_keys)
+    app.state.metrics = figures
+    app.state.watch = Watch(database)
     install_handlers(app)
     app.include_router(twaps.router)
     app.include_router(wallets.router)
     app.include_router(coverage.router)
     app.include_router(exports.router)
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(docs.router)
     return app

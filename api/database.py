@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, LiteralString, cast
+from typing import Any, Final, LiteralString, Protocol, cast
 
 import psycopg
 import structlog
@@ -96,6 +96,35 @@ class Snapshot:
                     yield row
 
 
+class Level(Protocol):
+    """Something that counts how many there are at the moment."""
+
+    def inc(self) -> None:
+        """Count one more."""
+
+    def dec(self) -> None:
+        """Count one less."""
+
+
+class CountedPool(AsyncConnectionPool[Connection]):
+    """A pool whose `in_use`, if it has one, counts the connections that are lent."""
+
+    in_use: Level | None = None
+
+    async def getconn(self, timeout: float | None = None) -> Connection:
+        """Lend a connection."""
+        connection = await super().getconn(timeout)
+        if self.in_use:
+            self.in_use.inc()
+        return connection
+
+    async def putconn(self, conn: Connection) -> None:
+        """Take a connection back."""
+        if self.in_use:
+            self.in_use.dec()
+        await super().putconn(conn)
+
+
 class Database:
     """Two pools of read-only connections, whether or not the server is there yet.
 
@@ -103,11 +132,19 @@ class Database:
     number of files ever keeps an answer waiting.
     """
 
-    def __init__(self, url: str, *, pool_size: int, long_reads: int) -> None:
-        self._pool = _pool(url, "pages", min_size=1, max_size=pool_size)
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        long_reads: int,
+        in_use: Level | None = None,
+    ) -> None:
+        self._pool = _pool(url, "pages", in_use, min_size=1, max_size=pool_size)
         self._long_pool = _pool(
             url,
             "exports",
+            in_use,
             min_size=0,
             max_size=long_reads,
             # A file begins rarely: it can afford to ask whether its connection lives.
@@ -208,8 +245,8 @@ def _with_pieces(text: str) -> LiteralString:
     return re.sub(r"{{ (?P<name>\w+)\((?P<alias>\w*)\) }}", piece, text)
 
 
-def _pool(url: str, name: str, **options: Any) -> AsyncConnectionPool[Connection]:
-    return AsyncConnectionPool(
+def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedPool:
+    pool = CountedPool(
         libpq_url(url),
         kwargs={
             "application_name": "twap_api",
@@ -228,6 +265,8 @@ def _pool(url: str, name: str, **options: Any) -> AsyncConnectionPool[Connection
         name=name,
         **options,
     )
+    pool.in_use = in_use
+    return pool
 
 
 async def _begin_snapshot(connection: Connection) -> None:

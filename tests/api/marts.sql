@@ -62,10 +62,14 @@ create table marts.twap_latest (
     inserted_at timestamptz not null,
     updated_at timestamptz not null,
     revised_at timestamptz,
+    is_overdue boolean not null default false,
     primary key (twap_id, wallet)
 );
 create index idx_twap_latest_wallet_updated_at
 on marts.twap_latest (wallet, updated_at, twap_id collate "C");
+
+create index idx_twap_latest_open on marts.twap_latest (twap_id)
+where is_terminal = false;
 
 create table marts.twap_withdrawn (
     twap_id text not null,
@@ -108,13 +112,16 @@ create table marts.etl_runs (
     mode text not null,
     exit_status integer,
     objects_not_fetched bigint,
-    oldest_not_fetched timestamptz
+    oldest_not_fetched timestamptz,
+    objects_loaded bigint,
+    rows_loaded bigint
 );
 create index idx_runs_finished_at on marts.etl_runs (finished_at);
 
 create table marts.twap_coverage (
     hour timestamptz primary key,
-    is_empty boolean not null
+    is_empty boolean not null,
+    last_event timestamptz
 );
 
 create table marts.twap_status_rejected (

@@ -268,3 +268,36 @@ def test_the_api_reads_as_a_role_that_cannot_write(instance: Instance) -> None:
         assert connection.execute("select from marts.twap_latest limit 1").rowcount == 1
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("delete from marts.twap_latest")
+
+
+def test_metrics_tell_of_the_run_to_a_reader_of_the_marts_alone(
+    instance: Instance,
+) -> None:
+    text = instance.api.get("/metrics").text
+    told = dict(re.findall(r"^((?:etl|database)_\w+) (\S+)$", text, re.MULTILINE))
+    ((landed, failed, rows, newest, unfinished),) = instance.rows("""
+        select
+            count(ingested_at),
+            count(error_text),
+            sum(rows_ingested),
+            extract(epoch from (select max(ts) from marts.twap_status)),
+            (select count(*) from marts.twap_latest where is_terminal = false)
+        from marts.etl_s3_ingest_log
+    """)
+    assert failed == 3
+    expected = {
+        "database_up": 1,
+        "etl_objects_processed_total": landed,
+        "etl_rows_ingested_total": rows,
+        "etl_objects_failed": failed,
+        "etl_last_event_timestamp_seconds": newest,
+        "etl_last_run_exit_status": 3,
+        "etl_build_in_progress": 0,
+        "etl_twaps_open": unfinished,
+    }
+    assert {name: float(told[name]) for name in expected} == {
+        name: float(number) for name, number in expected.items()
+    }
+    now = time.time()
+    for moment in ("listing", "build"):
+        assert 0 < now - float(told[f"etl_last_{moment}_timestamp_seconds"]) < 300
