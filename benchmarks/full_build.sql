@@ -65,9 +65,8 @@ create index on bench.twap_status (wallet, ts desc, twap_id collate "C" desc);
 create index on bench.twap_status (twap_id);
 create index on bench.twap_status (ts);
 create index on bench.twap_status (wallet, ts)
-where
-    valid_to - ts > interval '8 days'
-    or (valid_to is null and is_terminal is not true);
+where valid_to - ts > interval '8 days'
+or (valid_to is null and is_terminal is not true);
 analyze bench.twap_status;
 
 create table bench.twap_latest as

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the folder of dbt_project.yml, the Makefile and `.local`."""
