@@ -52,10 +52,18 @@ LONG_SETTINGS: Final = {
 
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 2.0
+
+WAITING_FOR_EACH: Final = 50
+"""How many requests may wait for each connection."""
 LOCK_MILLISECONDS: Final = 2000
 
 IN_VAIN: Final = (PoolTimeout, TooManyRequests, postgres_errors.QueryCanceled)
 """Errors after which a second try would end as the first."""
+
+NOT_PREPARED: Final = (
+    postgres_errors.InvalidSqlStatementName,
+    postgres_errors.DuplicatePreparedStatement,
+)
 
 log = structlog.stdlib.get_logger("api")
 
@@ -107,13 +115,24 @@ class Level(Protocol):
 
 
 class CountedPool(AsyncConnectionPool[Connection]):
-    """A pool whose `in_use`, if it has one, counts the connections that are lent."""
+    """A pool that counts who waits for a connection, and what it has lent.
+
+    Its own `max_waiting` also counts those that have given up: after as many requests
+    to a database that is away, it would refuse all and never try to connect again.
+    """
 
     in_use: Level | None = None
+    _waiting_now = 0
 
     async def getconn(self, timeout: float | None = None) -> Connection:
-        """Lend a connection."""
-        connection = await super().getconn(timeout)
+        """Lend a connection; raises TooManyRequests when too many wait for one."""
+        if self._waiting_now >= self.max_size * WAITING_FOR_EACH:
+            raise TooManyRequests(f"{self._waiting_now} requests wait already")
+        self._waiting_now += 1
+        try:
+            connection = await super().getconn(timeout)
+        finally:
+            self._waiting_now -= 1
         if self.in_use:
             self.in_use.inc()
         return connection
@@ -151,6 +170,7 @@ class Database:
             check=AsyncConnectionPool.check_connection,
         )
         self._long_reads = asyncio.Semaphore(long_reads)
+        self._prepares = True
 
     async def open(self) -> None:
         """Begin to connect, without waiting for it."""
@@ -202,6 +222,13 @@ class Database:
             return await self._read_once(statement, values)
         except IN_VAIN:
             raise
+        except NOT_PREPARED:
+            # A pooler that gives each transaction another session, and that does not
+            # know of prepared statements, as PgBouncer before 1.21.
+            if self._prepares:
+                log.warning("statements are planned anew each time", why="pooler")
+            self._prepares = False
+            return await self._read_once(statement, values)
         except psycopg.OperationalError:
             # The server went away and may be back, but the pool still holds
             # connections to what it was. Reading twice does no harm.
@@ -213,6 +240,7 @@ class Database:
     ) -> list[Row]:
         # What a pipeline sends at once is one transaction, and one round trip.
         async with self._pool.connection() as connection:
+            connection.prepare_threshold = 0 if self._prepares else None
             async with connection.pipeline():
                 await _set(connection, SETTINGS)
                 cursor = await connection.execute(statement, cast(Params, values))
@@ -254,9 +282,9 @@ def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedP
             "client_encoding": "utf8",
             "connect_timeout": CONNECT_SECONDS,
             "row_factory": namedtuple_row,
-            "prepare_threshold": 0,
+            # Whole files are read by statements that run once.
+            "prepare_threshold": None,
         },
-        max_waiting=options["max_size"] * 50,
         timeout=WAIT_SECONDS,
         # Short, so that a request after an outage begins anew instead of waiting for
         # an attempt that was put off for minutes.

@@ -14,6 +14,7 @@ import pytest
 from conftest import running
 from marts import Event, Marts, moment
 
+import api.database
 from api.database import READER_ROLE, SETTINGS, Database, read_sql
 from sandbox import postgres
 
@@ -134,6 +135,63 @@ def test_database_that_goes_and_comes_back_needs_no_restart(tmp_path: Path) -> N
             wait_for(client, 200)
     finally:
         postgres.remove(folder)
+
+
+def test_many_requests_to_a_database_that_is_away_do_not_keep_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.database, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(api.database, "WAITING_FOR_EACH", 5)
+    monkeypatch.setattr(api.database, "CONNECT_SECONDS", 1)
+    folder = tmp_path / "postgres"
+    try:
+        url = postgres.start(folder, durable=False).url
+        marts = Marts(url)
+        marts.create()
+        marts.build([])
+        marts.connection.close()
+        postgres.stop(folder)
+        with running(url, pool_size=1) as client:
+            with ThreadPoolExecutor(16) as threads:
+                codes = {
+                    error_code(response)
+                    for response in threads.map(client.get, [PAGE] * 100)
+                }
+            assert codes == {"database_unavailable", "too_busy"}
+            # Until the pool gives up by itself.
+            time.sleep(2)
+            postgres.start(folder, durable=False)
+            wait_for(client, 200)
+    finally:
+        postgres.remove(folder)
+
+
+def test_pooler_that_knows_no_prepared_statements_costs_planning_and_no_answer(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([Event("1", WALLET, NOON, "finished")])
+    assert client.get(PAGE).status_code == 200
+
+    async def forget(database: Database) -> None:
+        # As when the pooler gives the next transaction another session.
+        async with database._pool.connection() as connection:
+            connection.prepare_threshold = None
+            await connection.execute("deallocate all")
+
+    async def run() -> list[list[Any]]:
+        database = Database(marts.url, pool_size=1, long_reads=1)
+        await database.open()
+        try:
+            found = []
+            for _ in range(3):
+                found.append(await database.fetch("health", {}))
+                await forget(database)
+            return found
+        finally:
+            await database.close()
+
+    first, *others = asyncio.run(run())
+    assert others == [first, first]
 
 
 def wait_for(client: httpx.Client, status: int) -> None:

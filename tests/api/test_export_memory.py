@@ -24,10 +24,11 @@ BOUND = 64 * MEBIBYTE
 
 SERVER = """
 import sys
+from functools import partial
 import api
 from warehouse import log
 log.configure("INFO", "json")
-api.serve(api.create_app(sys.argv[1]), "127.0.0.1", 0)
+api.serve(partial(api.create_app, sys.argv[1]), api.listen("127.0.0.1", 0))
 """
 
 
