@@ -1,6 +1,6 @@
 """The shapes of the answers, for OpenAPI alone: Postgres writes the text itself."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -76,21 +76,93 @@ EXAMPLE_HEALTH: JsonDict = {
     "last_ingested_at": "2025-11-03T13:05:11.4Z",
 }
 
-Amount = Field(description="Decimal string, exactly as published.")
-Moment = Field(description="RFC 3339 in UTC; a fraction only where it is not zero.")
+EXAMPLE_WALLET: JsonDict = {
+    "wallet": "0x4d2f7c1b8e9a0356d4c2b1a09f8e7d6c5b4a3921",
+    "first_event": "2025-11-03T12:00:00Z",
+    "last_event": "2026-01-01T02:00:00Z",
+    "twaps": 3,
+    "events": 6,
+    "open_twaps": 0,
+    "years": [2025, 2026],
+    "coverage": EXAMPLE_CERTIFICATE,
+}
+
+EXAMPLE_TAX_YEAR: JsonDict = {
+    "wallet": "0x4d2f7c1b8e9a0356d4c2b1a09f8e7d6c5b4a3921",
+    "year": 2025,
+    "start": "2025-01-01T00:00:00Z",
+    "end": "2025-12-31T23:59:59.999999Z",
+    "totals": [
+        {
+            "asset": "HYPE",
+            "side": "B",
+            "twaps": 1,
+            "executed": {"size": "100.5", "notional": "4025.1255"},
+        }
+    ],
+    "open_twaps": [],
+    "coverage": EXAMPLE_CERTIFICATE,
+}
+
+EXAMPLE_ERROR: JsonDict = {
+    "error": {
+        "code": "not_found",
+        "message": "No TWAP has this id.",
+        "field": "twap_id",
+    },
+    "detail": "No TWAP has this id.",
+}
+
+EXAMPLE_PARAMETER_ERROR: JsonDict = {
+    "error": {
+        "code": "invalid_year",
+        "message": "`year` is a year from 2023 to 2100, like year=2025",
+        "field": "year",
+    },
+    "detail": [
+        {
+            "loc": ["query", "year"],
+            "msg": "`year` is a year from 2023 to 2100, like year=2025",
+            "type": "invalid_year",
+        }
+    ],
+}
+
+EXAMPLES: Final[dict[str, JsonDict]] = {
+    "TwapPage": EXAMPLE_PAGE,
+    "TwapEvents": EXAMPLE_EVENTS,
+    "WalletSummary": EXAMPLE_WALLET,
+    "TaxYear": EXAMPLE_TAX_YEAR,
+    "Certificate": EXAMPLE_CERTIFICATE,
+    "Health": EXAMPLE_HEALTH,
+    "Alive": {"status": "alive"},
+    "Error": EXAMPLE_ERROR,
+    "ParameterError": EXAMPLE_PARAMETER_ERROR,
+}
+"""An example of each answer, by the name of its model."""
+
+Amount = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+"""An exact decimal number, as text."""
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""RFC 3339 in UTC."""
+
+AS_PUBLISHED: Final = "Decimal string, exactly as published."
+USD: Final = "USD, a decimal string, exactly as published."
+MICROSECONDS: Final = "RFC 3339 in UTC; a fraction only where it is not zero."
 
 
 class Executed(BaseModel):
     """What had been executed when the event was reported."""
 
-    size: str | None = Amount
-    notional: str | None = Field(description="USD, a decimal string.")
+    size: Amount | None = Field(description=AS_PUBLISHED)
+    notional: Amount | None = Field(description=USD)
 
 
 class Requested(BaseModel):
     """What was ordered."""
 
-    size: str | None = Amount
+    size: Amount | None = Field(description=AS_PUBLISHED)
 
 
 class State(BaseModel):
@@ -106,15 +178,15 @@ class State(BaseModel):
     )
     status_error: str | None = Field(description="The reason of an `error`.")
     duration_minutes: int | None
-    latest_ts: str = Moment
+    latest_ts: Moment = Field(description=MICROSECONDS)
     executed: Executed
     requested: Requested
-    average_price: str | None = Field(
+    average_price: Amount | None = Field(
         description="Notional by size, 12 significant digits; null where nothing was "
         "executed."
     )
-    started_at: str | None = Field(description="When the order was placed.")
-    ended_at: str | None = Field(description="Null while the TWAP is open.")
+    started_at: Moment | None = Field(description="When the order was placed.")
+    ended_at: Moment | None = Field(description="Null while the TWAP is open.")
 
 
 class Provenance(BaseModel):
@@ -124,7 +196,7 @@ class Provenance(BaseModel):
     s3_etag: str = Field(description="Which version of the object.")
     row_number: int = Field(description="Row in the object, from 0.")
     copies: int = Field(description="How many landed rows tell of this event.")
-    inserted_at: str = Field(description="When its load was complete.")
+    inserted_at: Moment = Field(description="When its load was complete.")
 
 
 class Told(State):
@@ -147,7 +219,7 @@ class Twap(Told):
         description="Only with `include=events` or `latest_per_twap=false`: its states "
         "within the window, newest first.",
     )
-    updated_at: str | None = Field(
+    updated_at: Moment | None = Field(
         default=None,
         description="Only with `updated_since`: the newest load that touched it.",
     )
@@ -171,8 +243,8 @@ class Reason(BaseModel):
     count: int = Field(
         description="Objects, rows, or UTC hours; 1 where there is nothing to count."
     )
-    since: str | None = Field(alias="from", description="Where the gap may begin.")
-    until: str | None = Field(alias="to", description="Where the gap may end.")
+    since: Moment | None = Field(alias="from", description="Where the gap may begin.")
+    until: Moment | None = Field(alias="to", description="Where the gap may end.")
 
 
 class Certificate(BaseModel):
@@ -182,15 +254,13 @@ class Certificate(BaseModel):
     cannot say that no object will come late.
     """
 
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_CERTIFICATE})
-
-    as_of: str | None = Field(
+    as_of: Moment | None = Field(
         description="The moment whose states are shown: the window's end, or the "
         "newest event when that is earlier."
     )
-    listed_at: str | None = Field(description="When the bucket was last listed.")
-    first_event: str | None = Field(description="The oldest event of all wallets.")
-    last_event: str | None = Field(description="The newest event of all wallets.")
+    listed_at: Moment | None = Field(description="When the bucket was last listed.")
+    first_event: Moment | None = Field(description="The oldest event of all wallets.")
+    last_event: Moment | None = Field(description="The newest event of all wallets.")
     complete: bool = Field(description="True when there is no reason.")
     reasons: list[Reason]
     open_twaps: int = Field(description="Of the answer, those that may still change.")
@@ -200,7 +270,7 @@ class Withdrawn(BaseModel):
     """A TWAP that was here and that no object tells of any more."""
 
     twap_id: str
-    updated_at: str = Field(description="When it went.")
+    updated_at: Moment = Field(description="When it went.")
 
 
 class TwapPage(BaseModel):
@@ -210,20 +280,20 @@ class TwapPage(BaseModel):
     `updated_at`.
     """
 
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_PAGE})
-
     wallet: str = Field(description="In lower case.")
-    start: str | None = Field(default=None, description="Of a window.")
-    end: str | None = Field(
+    start: Moment | None = Field(default=None, description="Of a window.")
+    end: Moment | None = Field(
         default=None,
         description="The last microsecond of the window, whichever form it came in.",
     )
-    updated_since: str | None = Field(default=None, description="As it was asked for.")
+    updated_since: Moment | None = Field(
+        default=None, description="As it was asked for."
+    )
     twaps: list[Twap]
     withdrawn: list[Withdrawn] | None = Field(
         default=None, description="Only with `updated_since`."
     )
-    next_updated_since: str | None = Field(
+    next_updated_since: Moment | None = Field(
         default=None,
         description="Only with `updated_since`: what to send when the walk is done.",
     )
@@ -236,18 +306,18 @@ class Event(BaseModel):
 
     twap_id: str
     wallet: str
-    ts: str = Moment
+    ts: Moment = Field(description=MICROSECONDS)
     asset: str
     side: str
-    size_requested: str | None = Amount
-    size_executed: str | None = Amount
-    notional_executed: str | None = Field(description="USD, a decimal string.")
-    average_price: str | None
+    size_requested: Amount | None = Field(description=AS_PUBLISHED)
+    size_executed: Amount | None = Field(description=AS_PUBLISHED)
+    notional_executed: Amount | None = Field(description=USD)
+    average_price: Amount | None
     status: str
     status_error: str | None
     duration_minutes: int | None
-    started_at: str | None
-    ended_at: str | None
+    started_at: Moment | None
+    ended_at: Moment | None
     raw: dict[str, Any] = Field(description="The source's columns as published.")
     provenance: Provenance | None = Field(
         default=None, description="Only with `include=provenance`."
@@ -257,8 +327,6 @@ class Event(BaseModel):
 class TwapEvents(BaseModel):
     """Every event of a TWAP, newest first."""
 
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_EVENTS})
-
     twap_id: str
     rows: list[Event]
 
@@ -267,8 +335,8 @@ class WalletSummary(BaseModel):
     """What is known of a wallet."""
 
     wallet: str = Field(description="In lower case.")
-    first_event: str | None = Field(description="Null when it has no TWAPs.")
-    last_event: str | None
+    first_event: Moment | None = Field(description="Null when it has no TWAPs.")
+    last_event: Moment | None
     twaps: int
     events: int
     open_twaps: int = Field(description="TWAPs that have not ended.")
@@ -300,8 +368,8 @@ class TaxYear(BaseModel):
 
     wallet: str
     year: int
-    start: str = Moment
-    end: str = Field(description="The last microsecond of the year.")
+    start: Moment = Field(description=MICROSECONDS)
+    end: Moment = Field(description="The last microsecond of the year.")
     totals: list[TaxTotal] = Field(description="By asset and side, open TWAPs too.")
     open_twaps: list[OpenTwap] = Field(
         description="TWAPs that had not ended at the year's end."
@@ -312,12 +380,10 @@ class TaxYear(BaseModel):
 class Health(BaseModel):
     """Whether questions can be answered, and what came in last."""
 
-    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_HEALTH})
-
     status: str = Field(description="`healthy`; in a 503 `degraded`.")
     database: str = Field(description="`connected` or `unavailable`.")
     last_ingested_object: str | None
-    last_ingested_at: str | None
+    last_ingested_at: Moment | None
 
 
 class Alive(BaseModel):

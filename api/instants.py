@@ -18,7 +18,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 FORM = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:\.(?P<fraction>\d{1,9}))?"
+    r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2}(?:\.(?P<fraction>\d{1,9}))?)?)"
     # In a URL a plus sign that is not written %2B arrives as a blank.
     r"(?P<zone>[Zz]|[-+ ]\d{2}:?\d{2})?)?",
     re.ASCII,
@@ -39,7 +39,7 @@ def parse_instant(name: str, text: str, *, round_up: bool) -> datetime:
     fraction = match["fraction"] or ""
     try:
         moment = datetime.fromisoformat(
-            f"{match['date']}T{match['time'] or '00:00'}{zone}"
+            f"{match['date']}T{(match['time'] or '00:00')[:8]}{zone}"
         ).astimezone(UTC)
         moment += timedelta(microseconds=int(fraction[:6].ljust(6, "0")))
         if round_up and fraction[6:].strip("0"):

@@ -13,8 +13,20 @@ MAX_OFFSET: Final = 1_000_000
 INCLUDED: Final = ("events", "raw", "provenance")
 INCLUDE_PATTERN: Final = f"^({'|'.join(INCLUDED)})(,({'|'.join(INCLUDED)}))*$"
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
-_TIME = {"type": "string", "minLength": 10, "maxLength": 40}
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_TEXT = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_TEXT,
+    # No control character, and not only blanks.
+    "pattern": rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$",
+}
+_TIME = {
+    "type": "string",
+    "pattern": "^(202[3-9]|20[3-9][0-9]|2100)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+    "([Zz]|[-+ ]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$",
+}
 
 _YEAR = {"type": "integer", "minimum": FIRST_YEAR, "maximum": LAST_YEAR}
 
@@ -57,6 +69,7 @@ WINDOW: Final = (
         "A whole year in UTC, instead of `start` and `end`.",
         2025,
         _YEAR,
+        is_tried=True,
     ),
 )
 
@@ -86,7 +99,8 @@ WALKING: Final = _by_name(
         "latest_per_twap",
         "`false` adds to each TWAP its `events` within the window, newest first.",
         True,
-        {"type": "boolean", "default": True},
+        # No `default` where a parameter excludes another: clients would send it always.
+        {"type": "boolean"},
     ),
     Parameter(
         "include",
@@ -109,16 +123,16 @@ WALKING: Final = _by_name(
     ),
     Parameter(
         "offset",
-        "How many TWAPs to skip. Prefer `cursor`: its pages fit together even while "
-        "data is loaded.",
+        "How many TWAPs to skip, none by default. Prefer `cursor`: its pages fit "
+        "together even while data is loaded.",
         0,
-        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
     ),
     Parameter(
         "cursor",
         "`next_cursor` of the page before; all other parameters but `limit` stay.",
-        "WzEsIjRRek5…",
-        {"type": "string", "minLength": 1, "maxLength": MAX_URL_BYTES},
+        "WzEsIjRRek5wM1V1",
+        {"type": "string", "maxLength": MAX_URL_BYTES, "pattern": "^[A-Za-z0-9_-]+$"},
         max_length=MAX_URL_BYTES,
     ),
 )
@@ -155,7 +169,7 @@ EXPORT: Final = _by_name(
         "`true` puts an apostrophe before each text that a spreadsheet would take for "
         "a formula; only with `format=csv`, which is exact without it.",
         True,
-        {"type": "boolean", "default": False},
+        {"type": "boolean"},
     ),
 )
 """The query parameters of `GET /api/v1/exports/twaps`."""

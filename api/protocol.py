@@ -101,6 +101,12 @@ class Protocol(HttpToolsProtocol):
             raise ValueError("too large")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise ValueError("too many requests ahead of their answers")
+        if any(
+            name == b"transfer-encoding" and value.strip().lower() != b"chunked"
+            for name, value in self.headers
+        ):
+            # The parser says so only after the request has been answered.
+            raise ValueError("an unknown transfer encoding")
         self._in_head = False
         super().on_headers_complete()
 

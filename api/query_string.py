@@ -1,4 +1,4 @@
-"""A query string, read strictly: what is not understood is refused, never guessed.
+"""A URL, read strictly: what is not understood is refused, never guessed.
 
 FastAPI's own reading takes the last of repeated parameters, ignores unknown ones, and
 reads `2025` as a moment in 1970: each of them a wrong answer with status 200.
@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from starlette.types import Scope
 
 from api.errors import bad_parameter
 
@@ -20,10 +22,16 @@ MAX_TEXT: Final = 256
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
+NO_PERCENT_CODE = re.compile(b"%(?![0-9A-Fa-f]{2})")
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of an endpoint, for its reader and for its documentation."""
+    """A parameter of an endpoint, for its reader and for its documentation.
+
+    `is_tried`: it stands in the request that the documentation's page begins with. All
+    of them together exclude each other.
+    """
 
     name: str
     description: str
@@ -32,17 +40,20 @@ class Parameter:
     required: bool = False
     location: str = "query"
     max_length: int = MAX_TEXT
+    is_tried: bool = False
 
     def openapi(self) -> dict[str, object]:
         """Return the parameter as OpenAPI describes it."""
-        return {
+        described = {
             "name": self.name,
             "in": self.location,
             "required": self.required,
             "description": self.description,
-            "schema": dict(self.schema),
-            "example": self.example,
+            "schema": {**self.schema, "examples": [self.example]},
         }
+        if self.required or self.is_tried:
+            described["example"] = self.example
+        return described
 
     def hint(self) -> str:
         """Return the parameter with its example, as one would write it."""
@@ -62,14 +73,8 @@ def read_query(query_string: bytes, known: Mapping[str, Parameter]) -> dict[str,
     Raises ApiError (422) for an unknown, repeated or empty one, for text that is no
     UTF-8, is longer than 256 characters (but a cursor), or has control characters.
     """
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict"
-        )
-    except ValueError:
-        raise bad_parameter(
-            "invalid_encoding", None, "The query is not percent-encoded UTF-8."
-        ) from None
+    _check_encoding(query_string, "query")
+    pairs = parse_qsl(query_string.decode(), keep_blank_values=True)
     given: dict[str, str] = {}
     for name, text in pairs:
         parameter = known.get(name)
@@ -87,6 +92,32 @@ def read_query(query_string: bytes, known: Mapping[str, Parameter]) -> dict[str,
             )
         given[name] = check_text(parameter, text)
     return given
+
+
+def read_path(scope: Scope, parameter: Parameter) -> str:
+    """Return the text of a parameter that is a part of the path.
+
+    Raises ApiError (422) for text that is no UTF-8 (the server itself would put another
+    in its place), is longer than 256 characters, or has control characters.
+    """
+    _check_encoding(scope.get("raw_path") or b"", "path")
+    return check_text(parameter, scope["path_params"][parameter.name])
+
+
+def _check_encoding(text: bytes, location: str) -> None:
+    try:
+        text.decode("ascii")
+        unquote_to_bytes(text).decode()
+        is_broken = NO_PERCENT_CODE.search(text) is not None
+    except UnicodeDecodeError:
+        is_broken = True
+    if is_broken:
+        raise bad_parameter(
+            "invalid_encoding",
+            None,
+            f"The {location} is not percent-encoded UTF-8.",
+            location=location,
+        )
 
 
 def check_text(parameter: Parameter, text: str) -> str:

@@ -32,10 +32,10 @@ from api.parameters import (
     WINDOW,
 )
 from api.query_string import (
-    check_text,
     choices,
     flag,
     openapi_parameters,
+    read_path,
     read_query,
     required,
     whole_number,
@@ -232,7 +232,7 @@ async def get_twap(request: Request) -> Response:
     """Answer with every event of the TWAP, as the marts hold it."""
     given = read_query(request.scope["query_string"], ONE_TWAP)
     include = choices("include", given.get("include"), ("provenance",))
-    twap_id = check_text(TWAP_ID, request.path_params["twap_id"])
+    twap_id = read_path(request.scope, TWAP_ID)
     found, coverage = await read_covered(
         request,
         "twap_events",

@@ -9,7 +9,7 @@ from api.certificate import read_covered
 from api.instants import FIRST_MOMENT, format_instant
 from api.json_text import json_object, written_list
 from api.parameters import TAX_YEAR, WALLET_IN_PATH
-from api.query_string import check_text, openapi_parameters, read_query
+from api.query_string import openapi_parameters, read_path, read_query
 from api.versions import answer
 from api.wallet import read_wallet
 from api.window import year_window
@@ -72,7 +72,7 @@ async def get_tax_year(request: Request) -> Response:
     """
     read_query(request.scope["query_string"], {})
     wallet = _wallet(request)
-    year = check_text(TAX_YEAR, request.path_params["year"])
+    year = read_path(request.scope, TAX_YEAR)
     window = year_window(year, location="path")
     found, coverage = await read_covered(
         request,
@@ -104,4 +104,4 @@ async def get_tax_year(request: Request) -> Response:
 
 
 def _wallet(request: Request) -> str:
-    return read_wallet(check_text(WALLET_IN_PATH, request.path_params["wallet"]))
+    return read_wallet(read_path(request.scope, WALLET_IN_PATH))

@@ -114,7 +114,7 @@ def line(path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
 
 ODD_REQUESTS = {
     "bad percent": (line(b"/%"), 404),
-    "bad percent pair": (line(b"/api/v1/twaps/%zz"), 404),
+    "bad percent pair": (line(b"/api/v1/twaps/%zz"), 422),
     "no UTF-8 in path": (line(b"/api/v1/twaps/%ff%fe"), None),
     "half a character": (line(b"/api/v1/twaps/%e2%82"), None),
     "surrogate in path": (line(b"/api/v1/twaps/%ed%a0%80"), None),
