@@ -13,8 +13,10 @@ help: ## show this list
 demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and show them
 	@$(WAREHOUSE) demo
 
-test: setup ## run the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+# Each worker has a Postgres of its own. A worker without work takes half of another's,
+# mostly whole modules, so that few of their fixtures are made twice.
+test: setup ## run the whole test suite, on up to 4 processors; ARGS="-n 0" on one
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
 soak: setup ## run the long tests: hours; SEQUENCES=500 says how many sequences
 	@$(BIN)/python -m pytest -m soak $(ARGS)

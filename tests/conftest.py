@@ -1,13 +1,16 @@
 """Real components for all tests: a Postgres for the session, a database for each."""
 
-import secrets
+import shutil
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from sandbox import postgres
+from warehouse import dbt
 
 
 @pytest.fixture(scope="session")
@@ -17,22 +20,51 @@ def server() -> Iterator[postgres.Server]:
         yield running
 
 
-def new_database(server: postgres.Server) -> str:
-    """Make an empty database; return its URL."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
+def new_database(server: postgres.Server, *, template: str | None = None) -> str:
+    """Make a database, empty or a copy of another by its URL; return its URL.
+
+    It has the first name that is free: dbt parses the project anew for each name that
+    it has not seen, which costs as much as all that most tests build.
+    """
     parts = conninfo_to_dict(server.url)
-    return (
-        f"postgresql://{parts['user']}:{parts['password']}"
-        f"@{parts['host']}:{parts['port']}/{name}"
-    )
+    login = f"{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}"
+    original = template.rsplit("/", 1)[1] if template else "template1"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        for number in count(1):
+            create = f"create database test_{number} template {original}"
+            try:
+                connection.execute(create.encode())
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                continue
+            url = f"postgresql://{login}/test_{number}"
+            folders_of_dbt.add(dbt.folder(url))
+            return url
+    raise AssertionError
+
+
+def drop_database(server: postgres.Server, url: str) -> None:
+    """Remove a database with all that is in it; its name is free again."""
+    name = url.rsplit("/", 1)[1]
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+folders_of_dbt: set[Path] = set()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_folders_of_dbt_are_left() -> Iterator[None]:
+    yield
+    for folder in folders_of_dbt:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def database_url(server: postgres.Server) -> str:
+def database_url(server: postgres.Server) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
-    return new_database(server)
+    url = new_database(server)
+    yield url
+    drop_database(server, url)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,8 @@
 """dbt, run in this process with the connection that DATABASE_URL names."""
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from warehouse import LOCAL_DIR, PROJECT_ROOT
-from warehouse.database import libpq_environment
+from warehouse.database import connection_parameters, libpq_environment
 from warehouse.errors import UserError
 
 log = structlog.get_logger("warehouse.dbt")
@@ -16,20 +18,34 @@ log = structlog.get_logger("warehouse.dbt")
 DBT_DIR = LOCAL_DIR / "dbt"
 
 
+def folder(database_url: str) -> Path:
+    """Return where dbt keeps its profile, its target and its logs for a database.
+
+    Each database has a folder of its own: runs on two of them from one checkout do not
+    meet, and neither makes dbt parse the project anew for the other.
+    """
+    parts = connection_parameters(database_url)
+    address = [parts.get(part) for part in ("host", "hostaddr", "port", "user")]
+    name = parts.get("dbname", "default")
+    digest = hashlib.sha256(repr([*address, name]).encode()).hexdigest()[:8]
+    return DBT_DIR / f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:40]}-{digest}"
+
+
 def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> None:
     """Run one dbt command, such as `["build", "--full-refresh"]`.
 
-    `quiet` keeps dbt's own lines off the terminal; `.local/dbt/logs` has them all.
+    `quiet` keeps dbt's own lines off the terminal; the logs in `folder` have them all.
     Raises UserError that names each node that failed, with its message.
     """
-    _set_environment(database_url)
+    ours = folder(database_url)
+    _set_environment(database_url, ours)
     # Imported late: it takes longer than many a command that does not need it.
     from dbt.cli.main import dbtRunner
 
     command = [
         *arguments,
         *("--project-dir", str(PROJECT_ROOT)),
-        *("--profiles-dir", str(_profiles_dir())),
+        *("--profiles-dir", str(_profiles_dir(ours))),
     ]
     levels = ["--log-level", "none" if quiet else "info", "--log-level-file", "debug"]
     outcome = dbtRunner().invoke(levels + command)
@@ -47,23 +63,23 @@ def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> 
     ]
     raise UserError(
         f"dbt {arguments[0]} failed: {' | '.join(failed)}. "
-        f"Nothing that has landed is lost; {DBT_DIR / 'logs'} has all that dbt said."
+        f"Nothing that has landed is lost; {ours / 'logs'} has all that dbt said."
     )
 
 
-def _set_environment(database_url: str) -> None:
+def _set_environment(database_url: str, ours: Path) -> None:
     """Let libpq's variables say what the URL says, and nothing else."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
     os.environ |= libpq_environment(database_url)
-    os.environ["DBT_TARGET_PATH"] = str(DBT_DIR / "target")
-    os.environ["DBT_LOG_PATH"] = str(DBT_DIR / "logs")
+    os.environ["DBT_TARGET_PATH"] = str(ours / "target")
+    os.environ["DBT_LOG_PATH"] = str(ours / "logs")
 
 
-def _profiles_dir() -> Path:
+def _profiles_dir(ours: Path) -> Path:
     """The folder of profiles.yml: the checkout's own, else a copy of the example."""
     if (PROJECT_ROOT / "profiles.yml").exists():
         return PROJECT_ROOT
-    DBT_DIR.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", DBT_DIR / "profiles.yml")
-    return DBT_DIR
+    ours.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
+    return ours

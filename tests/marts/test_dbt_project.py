@@ -1,18 +1,21 @@
 """dbt's own tests, its documentation, and how an increment finds its rows."""
 
 import json
+from pathlib import Path
 
 from sandbox import sample
 from tests.marts.warehouse import Warehouse
 from warehouse import dbt
 
-TARGET = dbt.DBT_DIR / "target"
+
+def target(warehouse: Warehouse, name: str) -> Path:
+    return dbt.folder(warehouse.url) / "target" / name
 
 
 def test_unit_tests_of_every_rule_of_interpretation_pass(warehouse: Warehouse) -> None:
     warehouse.run()
     dbt.run(["test", "--select", "test_type:unit"], warehouse.url, quiet=True)
-    results = json.loads((TARGET / "run_results.json").read_text())["results"]
+    results = json.loads(target(warehouse, "run_results.json").read_text())["results"]
     assert len(results) >= 19
 
 
@@ -21,7 +24,7 @@ def test_documentation_is_generated_with_every_mart_in_its_catalog(
 ) -> None:
     warehouse.run()
     dbt.run(["docs", "generate"], warehouse.url, quiet=True)
-    catalog = json.loads((TARGET / "catalog.json").read_text())
+    catalog = json.loads(target(warehouse, "catalog.json").read_text())
     marts = {
         n.split(".")[-1] for n in catalog["nodes"] if ".twap_" in n or ".etl_" in n
     }
@@ -54,8 +57,8 @@ def test_an_increment_finds_its_landed_rows_by_index(warehouse: Warehouse) -> No
     warehouse.run()
     warehouse.put(newest.key, newest.body, newest.last_modified)
     warehouse.run()
-    compiled = TARGET / "compiled/twap_warehouse/dbt_project/models/intermediate"
-    sql = (compiled / "int_landed_rows.sql").read_text()
+    models = target(warehouse, "compiled/twap_warehouse/dbt_project/models")
+    sql = (models / "intermediate/int_landed_rows.sql").read_text()
     plan = warehouse.query(f"explain {sql}")
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "twap_statuses_normalised_twap_id" in text

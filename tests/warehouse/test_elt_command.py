@@ -1,15 +1,21 @@
 """What `python -m warehouse elt` says and how it ends, above all when it fails."""
 
+import json
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from sandbox import sample
+from ingestion import Selection
+from sandbox import postgres, sample
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
-from tests.warehouse.command import environment, run
+from tests.conftest import new_database
+from tests.warehouse.command import environment, run, running
+from warehouse import dbt
+from warehouse.commands.elt import SAMPLE_PREFIX, elt
 from warehouse.database import run_lock
+from warehouse.settings import Settings
 
 ROW = {
     "twap_id": 1,
@@ -39,6 +45,16 @@ def env(bucket: S3Server, database_url: str, tmp_path: Path) -> dict[str, str]:
         DLT_DATA_DIR=str(tmp_path / "dlt"),
         **bucket.environment,
     )
+
+
+def load(env: dict[str, str]) -> None:
+    """Fill the warehouse by a run here, which a test of a later run begins with."""
+    settings = Settings(
+        aws_endpoint_url=env["AWS_ENDPOINT_URL"],
+        aws_s3_prefix=env.get("AWS_S3_PREFIX", "raw/twap_statuses/"),
+        dlt_data_dir=env["DLT_DATA_DIR"],
+    )
+    assert elt(Selection(), settings, env["DATABASE_URL"]) == 0
 
 
 def has_rows(database_url: str) -> bool:
@@ -99,8 +115,8 @@ def test_a_second_run_with_nothing_new_starts_no_dbt_and_leaves_a_row(
     env: dict[str, str], bucket: S3Server, database_url: str
 ) -> None:
     bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
-    for _ in range(2):
-        assert run("elt", env=env).returncode == 0
+    load(env)
+    assert run("elt", env=env).returncode == 0
     with psycopg.connect(database_url) as connection:
         runs = connection.execute(
             "select mode, exit_status, objects_listed, objects_new, objects_loaded,"
@@ -122,6 +138,27 @@ def test_a_run_beside_another_says_so_and_exits_75(
         ended = run("elt", env=env)
     assert ended.returncode == 75
     assert "Another run" in ended.stderr
+
+
+def test_two_databases_are_filled_at_once_from_one_checkout(
+    env: dict[str, str],
+    bucket: S3Server,
+    database_url: str,
+    server: postgres.Server,
+    tmp_path: Path,
+) -> None:
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    other = new_database(server)
+    other_env = {"DATABASE_URL": other, "DLT_DATA_DIR": str(tmp_path / "other")}
+    with running("elt", env=env | other_env) as process:
+        ended = run("elt", env=env)
+        _, said = process.communicate(timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert process.returncode == 0, said
+    for url in (database_url, other):
+        manifest = (dbt.folder(url) / "target" / "manifest.json").read_text()
+        nodes = json.loads(manifest)["nodes"].values()
+        assert {node["database"] for node in nodes} == {url.rsplit("/", 1)[1]}
 
 
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
@@ -151,11 +188,9 @@ def test_an_empty_bucket_gives_empty_marts(
 def test_real_data_is_not_mixed_with_the_demos(
     env: dict[str, str], bucket: S3Server
 ) -> None:
-    from warehouse.commands.elt import SAMPLE_PREFIX
-
     one = next(sample.generate(days=1, twaps_per_day=24, prefix=SAMPLE_PREFIX))
     bucket.put(one.key, one.body)
-    assert run("elt", env=env | {"AWS_S3_PREFIX": SAMPLE_PREFIX}).returncode == 0
+    load(env | {"AWS_S3_PREFIX": SAMPLE_PREFIX})
     ended = run("elt", env=env)
     assert ended.returncode == 1
     assert "sample data" in ended.stderr
@@ -165,7 +200,7 @@ def test_a_new_project_version_makes_the_marts_anew(
     env: dict[str, str], bucket: S3Server, database_url: str
 ) -> None:
     bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
-    assert run("elt", env=env).returncode == 0
+    load(env)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("update marts.etl_builds set project_version = '0.0.1'")
         connection.execute("delete from marts.twap_status")
@@ -176,7 +211,7 @@ def test_a_new_project_version_makes_the_marts_anew(
 def test_a_build_that_fails_leaves_what_landed_in_the_record_of_the_run(
     env: dict[str, str], bucket: S3Server, database_url: str
 ) -> None:
-    assert run("elt", env=env).returncode == 0
+    load(env)
     bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("alter table marts.twap_status add check (asset <> 'BTC')")
