@@ -34,7 +34,8 @@ at_the_start as (
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
-        and event.ts < %(year_start)s::timestamptz - interval '8 days'
+        -- A sum, as in pieces/open_states.sql.
+        and event.ts + interval '8 days' < %(year_start)s
         and event.valid_to between %(year_start)s and %(as_of)s
         and {{ lasting(event) }}
 ),

@@ -249,8 +249,9 @@ def test_connections_have_the_settings(marts: Marts, name: str) -> None:
     assert value == {"DateStyle": "ISO, MDY"}.get(name, SETTINGS[name])
 
 
-def test_every_query_reads_index_ranges(marts: Marts) -> None:
-    marts.connection.execute(MANY_ROWS)
+@pytest.mark.parametrize("wallets", [2, 50, 5000])
+def test_every_query_reads_index_ranges(marts: Marts, wallets: int) -> None:
+    marts.connection.execute(MANY_ROWS.replace("% 50", f"% {wallets}"))
     page = plan_of(marts, "twap_page")
     by_id = plan_of(marts, "twap_events")
     for table in ("twap_status", "twap_latest", "twap_withdrawn"):
@@ -262,6 +263,17 @@ def test_every_query_reads_index_ranges(marts: Marts) -> None:
         r"idx_twap_status_wallet_ts .*\n *Index Cond: .*wallet = .*ts >= .*ROW\(ts, ",
         page,
     )
+
+
+@pytest.mark.parametrize("wallets", [2, 5000])
+@pytest.mark.parametrize("query", ["twap_page", "twap_updates", "tax_year", "coverage"])
+def test_states_that_last_have_an_index_of_their_own(
+    marts: Marts, query: str, wallets: int
+) -> None:
+    marts.connection.execute(MANY_ROWS.replace("% 50", f"% {wallets}"))
+    plan = plan_of(marts, query)
+    assert "Index Scan using idx_twap_status_lasting" in plan
+    assert "Seq Scan" not in plan
 
 
 @pytest.mark.parametrize("query", ["export_csv", "export_ndjson"])
