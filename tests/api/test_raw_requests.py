@@ -58,6 +58,7 @@ QUERIES = {
 }
 
 PATHS = {
+    "blank": b"%20",
     "nul": b"%00",
     "control character": b"a%1b",
     "no UTF-8": b"%ff",
