@@ -18,6 +18,7 @@ import pytest
 from tests.api.marts import Event, Marts, moment
 from tests.warehouse.command import environment, run, running
 from warehouse import PROJECT_ROOT
+from warehouse.statements import statement
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
@@ -35,6 +36,8 @@ where
 def marts(database_url: str) -> Iterator[Marts]:
     marts = Marts(database_url)
     marts.create()
+    # The role that the API reads as is the whole server's: any load may have made it.
+    marts.connection.execute(statement("reader_role"))
     noon = moment("2025-11-03T12:00:00+00:00")
     marts.build([Event(str(n), WALLET, noon, "finished") for n in range(500)])
     yield marts
