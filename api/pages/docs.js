@@ -7,9 +7,10 @@ const FILLED_IN = ["wallet", "year", "twap_id"];
 function withFewExamples(description) {
     for (const path of Object.values(description.paths)) {
         for (const parameter of path.get?.parameters ?? []) {
-            if (!FILLED_IN.includes(parameter.name) && "example" in parameter) {
-                parameter.description += ` Example: \`${parameter.example}\``;
-                delete parameter.example;
+            const examples = parameter.schema?.examples;
+            if (!FILLED_IN.includes(parameter.name) && examples) {
+                parameter.description += ` Example: \`${examples[0]}\``;
+                delete parameter.schema.examples;
             }
         }
     }

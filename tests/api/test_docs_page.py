@@ -121,7 +121,7 @@ def test_what_is_filled_in_is_a_question_that_has_an_answer(
     names = {each["name"] for path in paths.values() for each in parameters(path)}
     assert set(re.findall(r'"(\w+)"', listed[1])) <= names
     query = {
-        each["name"]: each["example"]
+        each["name"]: each["schema"]["examples"][0]
         for each in parameters(paths["/api/v1/twaps"])
         if each["name"] in listed[1] or "default" in each["schema"]
     }
