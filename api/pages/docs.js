@@ -1,16 +1,12 @@
 "use strict";
 
-// Swagger UI fills in every example at once, but a window has one form alone, and a
-// cursor comes from an answer. So only what makes a good first question is filled in.
-const FILLED_IN = ["wallet", "year", "twap_id"];
-
-function withFewExamples(description) {
+// Swagger UI fills in each `example`. The description has one only where all of them are a
+// good first question together; the others, of the schemas, are told in words.
+function withExamplesInWords(description) {
     for (const path of Object.values(description.paths)) {
         for (const parameter of path.get?.parameters ?? []) {
-            const examples = parameter.schema?.examples;
-            if (!FILLED_IN.includes(parameter.name) && examples) {
-                parameter.description += ` Example: \`${examples[0]}\``;
-                delete parameter.schema.examples;
+            if (!("example" in parameter)) {
+                parameter.description += ` Example: \`${parameter.schema.examples[0]}\``;
             }
         }
     }
@@ -29,7 +25,7 @@ SwaggerUIBundle({
     validatorUrl: null,
     responseInterceptor(response) {
         if (response.url.endsWith("/openapi.json")) {
-            response.text = JSON.stringify(withFewExamples(JSON.parse(response.text)));
+            response.text = JSON.stringify(withExamplesInWords(JSON.parse(response.text)));
         }
         return response;
     },

@@ -8,8 +8,6 @@ import httpx
 import pytest
 from conftest import running
 
-from warehouse import PROJECT_ROOT
-
 LOADED = [
     ("/docs", "text/html; charset=utf-8"),
     ("/docs/docs.js", "text/javascript; charset=utf-8"),
@@ -114,19 +112,16 @@ def test_nothing_else_is_served(client: httpx.Client, path: str) -> None:
 def test_what_is_filled_in_is_a_question_that_has_an_answer(
     client: httpx.Client,
 ) -> None:
-    script = (PROJECT_ROOT / "api" / "pages" / "docs.js").read_text()
-    listed = re.search(r"FILLED_IN = \[(.*)\]", script)
-    assert listed
     paths = client.get("/openapi.json").json()["paths"]
-    names = {each["name"] for path in paths.values() for each in parameters(path)}
-    assert set(re.findall(r'"(\w+)"', listed[1])) <= names
-    query = {
-        each["name"]: each["schema"]["examples"][0]
-        for each in parameters(paths["/api/v1/twaps"])
-        if each["name"] in listed[1] or "default" in each["schema"]
-    }
-    # The database is away, which is said only to who asked rightly.
-    assert client.get("/api/v1/twaps", params=query).status_code == 503
+    for path in ("/api/v1/twaps", "/api/v1/exports/twaps", "/api/v1/coverage"):
+        query = {
+            each["name"]: each.get("example", each["schema"].get("default"))
+            for each in parameters(paths[path])
+            if "example" in each or "default" in each["schema"]
+        }
+        assert query["year"] == 2025
+        # The database is away, which is said only to who asked rightly.
+        assert client.get(path, params=query).status_code == 503
 
 
 def parameters(path: dict[str, dict[str, list[dict[str, object]]]]) -> list[Any]:

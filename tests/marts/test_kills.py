@@ -62,7 +62,7 @@ def assert_nothing_is_lost(warehouse: Warehouse) -> None:
     with start_run(warehouse) as last:
         _, said = last.communicate(timeout=120)
     assert last.returncode in (0, 3), said
-    assert warehouse.faults_of_the_ledger() == []
+    assert warehouse.faults_of_the_ledger() == [], said
     warehouse.follow_the_ledger()
     assert warehouse.differences() == []
 
