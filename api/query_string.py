@@ -97,12 +97,12 @@ def read_query(query_string: bytes, known: Mapping[str, Parameter]) -> dict[str,
 def read_path(scope: Scope, parameter: Parameter) -> str:
     """Return the text of a parameter that is a part of the path.
 
-    Raises ApiError (422) for text that is empty, is no UTF-8 (the server itself would
+    Raises ApiError (422) for text that is blank, is no UTF-8 (the server itself would
     put another in its place), is longer than 256 characters, or has control characters.
     """
     _check_encoding(scope.get("raw_path") or b"", "path")
     text: str = scope["path_params"][parameter.name]
-    if not text.strip():
+    if text and not text.strip():
         raise bad_parameter(
             "empty_parameter",
             parameter.name,
