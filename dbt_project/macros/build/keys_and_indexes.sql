@@ -7,34 +7,41 @@ contract puts them, would cost a quarter more.
 - Indexes stand in config(meta={'indexes': {name: '(columns)'}}): dbt's own `indexes`
   config makes up names, and ours are part of what analysts know.
 
-The old table still holds these names, so its indexes step aside first. That takes no
-lock that a reader would notice, and all is one transaction with the swap. At the end the
-old table is locked for the swap, without making readers wait for other readers.
+The old table still holds these names, so the new ones are made as `__new` and renamed at
+the end, when the old table is locked for the swap. Not before: the renamed index's row in
+pg_class would make an autoanalyze of the old table wait for us, holding what we wait for.
 -#}
 {% macro postgres__create_indexes(relation) %}
+    {%- set old_relation = load_relation(this) -%}
     {%- set statements = [] -%}
+    {%- set names = [] -%}
     {%- for constraint in model.get('constraints', []) if constraint.type == 'primary_key' -%}
-        {%- do statements.append(step_aside(relation, constraint.name)) -%}
+        {%- do names.append(constraint.name) -%}
         {%- do statements.append(
-            'alter table ' ~ relation ~ ' add constraint ' ~ constraint.name
+            'alter table ' ~ relation ~ ' add constraint ' ~ constraint.name ~ '__new'
             ~ ' primary key (' ~ constraint.columns | join(', ') ~ ')'
         ) -%}
     {%- endfor -%}
     {%- for name, columns in config.get('meta', {}).get('indexes', {}).items() -%}
-        {%- do statements.append(step_aside(relation, name)) -%}
-        {%- do statements.append('create index ' ~ name ~ ' on ' ~ relation ~ ' ' ~ columns) -%}
+        {%- do names.append(name) -%}
+        {%- do statements.append(
+            'create index ' ~ name ~ '__new on ' ~ relation ~ ' ' ~ columns
+        ) -%}
     {%- endfor -%}
     {%- do statements.append('analyze ' ~ relation) -%}
-    {%- set old_relation = load_relation(this) -%}
     {%- if old_relation and old_relation.identifier != relation.identifier -%}
         {%- do statements.append(lock_for_swap(old_relation)) -%}
     {%- endif -%}
+    {%- for name in names -%}
+        {%- do statements.append(rename_index(relation.schema, name, name ~ '__old')) -%}
+        {%- do statements.append(rename_index(relation.schema, name ~ '__new', name)) -%}
+    {%- endfor -%}
     {%- do run_query(statements | join(';\n')) -%}
 {% endmacro %}
 
-{#- Renames the index of this name, if there is one, to its name with `__old`. -#}
-{% macro step_aside(relation, index_name) -%}
-    alter index if exists {{ relation.schema }}.{{ index_name }} rename to {{ index_name }}__old
+{#- Renames an index, if there is one of this name; a key's index takes its constraint along. -#}
+{% macro rename_index(schema, old_name, new_name) -%}
+    alter index if exists {{ schema }}.{{ old_name }} rename to {{ new_name }}
 {%- endmacro %}
 
 {#- The columns of a contract without its keys, which postgres__create_indexes makes. -#}
