@@ -1,5 +1,6 @@
-"""One parquet object as one Arrow table of text."""
+"""Parquet objects as Arrow tables of text."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -8,13 +9,32 @@ import pyarrow.parquet as pq
 from ingestion.names import check_names
 from ingestion.nested import is_nested, json_text
 from ingestion.objects import ObjectFailed, S3Object
-from ingestion.text import AnyArray, TextRefused, plain, scalar_text
+from ingestion.text import AnyArray, TextRefused, is_simple, plain, scalar_text
 
 MAX_DECODED_BYTES = 512 * 1024 * 1024
 """What one object may become in memory; a small file can decode to gigabytes."""
 
+MAX_SIMPLE_BYTES = 1024 * 1024
+"""What a simple object may become in memory; many are held at once."""
+
+_MAX_SIMPLE_EXPANSION = 64 * 1024 * 1024
+
 _MAX_BATCH_ROWS = 65_536
 _MIN_BATCH_ROWS = 64
+
+# What pyarrow raises on a damaged or hostile file: ArrowInvalid is a ValueError (as is
+# UnicodeDecodeError), ArrowKeyError a KeyError, ArrowTypeError a TypeError.
+_DAMAGED = (
+    pa.ArrowException,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def decode(
@@ -34,22 +54,46 @@ def decode(
         return _decode(body, source, limit)
     except pa.ArrowNotImplementedError as error:
         raise ObjectFailed(f"its parquet cannot be read: {_line(error)}") from error
-    # What pyarrow raises on a damaged or hostile file: ArrowInvalid is a ValueError (as
-    # is UnicodeDecodeError), ArrowKeyError a KeyError, ArrowTypeError a TypeError.
-    except (
-        pa.ArrowException,
-        ArithmeticError,
-        LookupError,
-        MemoryError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _DAMAGED as error:
         if not body.startswith(b"PAR1"):
             raise ObjectFailed("it is not parquet") from error
         raise ObjectFailed(f"its parquet is damaged: {_line(error)}") from error
+
+
+def read_simple(body: bytes) -> pa.Table | None:
+    """Return the rows of a small object of simple columns, each in its own type.
+
+    Returns None for any other object, which `decode` decodes, or says what is wrong.
+    """
+    try:
+        file: Any = pq.ParquetFile(pa.BufferReader(body))
+        rows = file.metadata.num_rows
+        groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+        # No value is larger than its row group.
+        largest = rows * sum(group.total_byte_size for group in groups)
+        schema = file.schema_arrow
+        check_names(schema.names)
+        if largest > _MAX_SIMPLE_EXPANSION or not all(map(is_simple, schema.types)):
+            return None
+        table: pa.Table = file.read(use_threads=False)
+    except (ObjectFailed, *_DAMAGED):
+        return None
+    return table if table.num_rows and table.nbytes <= MAX_SIMPLE_BYTES else None
+
+
+def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa.Table:
+    """Return what `decode` would return for each of these, as one table.
+
+    The tables are of one schema. Many small objects at once cost a fifth of one by one.
+    Raises ObjectFailed when one of them cannot be landed, without saying which.
+    """
+    together = pa.concat_tables(tables).combine_chunks()
+    (batch,) = together.to_batches()
+    addresses = [
+        _address(source, table.num_rows)
+        for table, source in zip(tables, sources, strict=True)
+    ]
+    return _with_addresses(pa.Table.from_batches([_text_batch(batch, 0)]), addresses)
 
 
 def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
@@ -71,7 +115,8 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
             if decoded > limit:
                 raise ObjectFailed(f"it decodes to more than {limit:,} bytes")
     texts = pa.schema([(name, pa.string()) for name in schema.names])
-    return _with_address(pa.Table.from_batches(batches, texts), source)
+    table = pa.Table.from_batches(batches, texts)
+    return _with_addresses(table, [_address(source, table.num_rows)])
 
 
 def _uncompressed(group: Any, limit: int) -> int:
@@ -102,16 +147,21 @@ def _as_text(array: AnyArray) -> AnyArray:
     return json_text(array) if is_nested(array.type) else scalar_text(array)
 
 
-def _with_address(table: pa.Table, source: S3Object) -> pa.Table:
-    rows = table.num_rows
-    columns = [
-        *table.columns,
-        pa.repeat(pa.scalar(source.key, pa.string()), rows),
-        pa.repeat(pa.scalar(source.etag, pa.string()), rows),
-        pa.array(range(rows), pa.int64()),
-    ]
-    names = [*table.schema.names, "_s3_object_key", "_s3_etag", "_row_number"]
-    return pa.table(columns, names=names)
+def _with_addresses(table: pa.Table, addresses: Sequence[pa.RecordBatch]) -> pa.Table:
+    address = pa.Table.from_batches(addresses).combine_chunks()
+    for name in address.column_names:
+        table = table.append_column(name, address.column(name))
+    return table
+
+
+def _address(source: S3Object, rows: int) -> pa.RecordBatch:
+    return pa.record_batch(
+        {
+            "_s3_object_key": pa.repeat(pa.scalar(source.key, pa.string()), rows),
+            "_s3_etag": pa.repeat(pa.scalar(source.etag, pa.string()), rows),
+            "_row_number": pa.array(range(rows), pa.int64()),
+        }
+    )
 
 
 def _line(error: BaseException) -> str:

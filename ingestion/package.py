@@ -1,14 +1,15 @@
 """One load package: rows of some objects, and the ledger rows that vouch for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import structlog
 
 from ingestion.attempts import Attempt, ledger_table
-from ingestion.decode import decode
-from ingestion.fetch import Body, Read, read_ahead
+from ingestion.decode import decode, decode_simple, read_simple
+from ingestion.fetch import Read, read_ahead
 from ingestion.names import OUR_COLUMNS, TableColumns
 from ingestion.objects import ObjectFailed, S3Object
 from ingestion.progress import Progress
@@ -73,45 +74,95 @@ class Package:
             yield LEDGER_TABLE, ledger_table(self.attempts)
 
     def _decoded(self) -> Iterator[pa.Table]:
+        for run in _runs(self._fetched()):
+            try:
+                yield self._decoded_together(run)
+            except ObjectFailed:
+                # Not all are simple, or one of them fails: one by one, it is known why.
+                for fetched in run:
+                    yield from self._decoded_alone(fetched)
+
+    def _decoded_together(self, run: Sequence["_Fetched"]) -> pa.Table:
+        tables = [fetched.simple for fetched in run if fetched.simple is not None]
+        if not tables:
+            raise ObjectFailed
+        self._columns.admit(tables[0].column_names)
+        together = decode_simple(tables, [fetched.shown for fetched in run])
+        for fetched, table in zip(run, tables, strict=True):
+            self._note(fetched.shown, rows=table.num_rows)
+        return together
+
+    def _decoded_alone(self, fetched: "_Fetched") -> Iterator[pa.Table]:
+        try:
+            table = decode(fetched.body, fetched.shown)
+            self._columns.admit(table.column_names)
+        except ObjectFailed as failure:
+            self._note_failure(fetched.shown, str(failure))
+            return
+        self._note(fetched.shown, rows=table.num_rows)
+        if table.num_rows:
+            yield table
+
+    def _fetched(self) -> Iterator["_Fetched"]:
+        """Yield what can be fetched, until S3 stops answering."""
         in_a_row = 0
         try:
-            for shown, body in read_ahead(self._objects, self._read):
-                try:
-                    table = self._admitted(shown, body)
-                except ObjectFailed as failure:
-                    self._note_failure(shown, str(failure))
-                    in_a_row = (
-                        in_a_row + 1 if isinstance(failure, ConnectionFailed) else 0
-                    )
-                    if in_a_row >= MAX_CONNECTION_FAILURES:
-                        raise UserError(
-                            f"S3 has stopped answering: {failure}. "
-                            "Check the network, then run again."
-                        ) from failure
+            for shown, found in read_ahead(self._objects, self._fetch):
+                self._progress.advance(1, shown.size)
+                if not isinstance(found, ObjectFailed):
+                    in_a_row = 0
+                    yield found
                     continue
-                in_a_row = 0
-                self._note(shown, rows=table.num_rows)
-                if table.num_rows:
-                    yield table
+                self._note_failure(shown, str(found))
+                in_a_row = in_a_row + 1 if isinstance(found, ConnectionFailed) else 0
+                if in_a_row >= MAX_CONNECTION_FAILURES:
+                    raise UserError(
+                        f"S3 has stopped answering: {found}. "
+                        "Check the network, then run again."
+                    ) from found
         except UserError as error:
             self.stopped_by = error
 
-    def _admitted(self, shown: S3Object, body: Body) -> pa.Table:
-        if isinstance(body, ObjectFailed):
-            raise body
-        table = decode(body, shown)
-        self._columns.admit(table.column_names)
-        return table
+    def _fetch(self, wanted: S3Object) -> "_Fetched":
+        body = self._read(wanted)
+        return _Fetched(wanted, body, read_simple(body))
 
     def _note(self, shown: S3Object, *, rows: int) -> None:
         self.rows += rows
         self.attempts.append(Attempt(shown, "landed", datetime.now(UTC), rows=rows))
-        self._progress.advance(1, shown.size)
 
     def _note_failure(self, shown: S3Object, reason: str) -> None:
         log.warning("object_failed", key=shown.key, etag=shown.etag, reason=reason)
         self.attempts.append(Attempt(shown, "failed", datetime.now(UTC), error=reason))
-        self._progress.advance(1, shown.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    shown: S3Object
+    body: bytes
+    simple: pa.Table | None
+    """Its rows, when they can be decoded together with those of others."""
+
+
+def _runs(fetched: Iterable[_Fetched]) -> Iterator[list[_Fetched]]:
+    """Yield all, in runs of simple objects of one schema, every other object alone."""
+    run: list[_Fetched] = []
+    rows = size = 0
+    for one in fetched:
+        full = rows >= BUNDLE_ROWS or size >= BUNDLE_BYTES
+        if run and (full or not _is_alike(run[-1].simple, one.simple)):
+            yield run
+            run, rows, size = [], 0, 0
+        run.append(one)
+        if one.simple is not None:
+            rows += one.simple.num_rows
+            size += one.simple.nbytes
+    if run:
+        yield run
+
+
+def _is_alike(one: pa.Table | None, other: pa.Table | None) -> bool:
+    return one is not None and other is not None and one.schema.equals(other.schema)
 
 
 def _together(bundle: Sequence[pa.Table]) -> pa.Table:

@@ -66,6 +66,20 @@ def scalar_text(array: AnyArray) -> AnyArray:
     return array.cast(pa.string())
 
 
+def is_simple(kind: pa.DataType) -> bool:
+    """Return whether a column of the type is soon made text, whatever it holds.
+
+    That is so for the types of all that the publisher is known to write.
+    """
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_timestamp(kind)
+    )
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Return whether the type holds text, in any of Arrow's layouts."""
     return (

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingestion.decode import decode
+from ingestion.decode import decode, decode_simple, read_simple
 from ingestion.names import KNOWN_COLUMNS, TableColumns
 from ingestion.objects import ObjectFailed, S3Object
+from ingestion.text import is_simple
 from tests.ingestion.support import MORNING, parquet
 
 SOURCE = S3Object("raw/a.parquet", "abc", 1, MORNING)
@@ -140,6 +141,40 @@ def test_every_type_lands_as_text_without_loss(
     assert table.column("column").to_pylist() == expected
 
 
+def test_objects_decoded_together_are_what_they_are_alone() -> None:
+    columns = {
+        str(kind): pa.array((values * 8)[:8], kind)
+        for kind, values, _ in VALUES
+        if is_simple(kind)
+    }
+    bodies = [parquet(pa.table(columns).slice(n, n)) for n in (1, 2, 3)]
+    sources = [S3Object(f"raw/{n}.parquet", f"{n}", 1, MORNING) for n in (1, 2, 3)]
+
+    simple = [table for body in bodies if (table := read_simple(body)) is not None]
+    together = decode_simple(simple, sources)
+
+    alone = [decode(*each) for each in zip(bodies, sources, strict=True)]
+    assert together == pa.concat_tables(alone)
+    assert together.num_rows == 6
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"kind": pa.array(["a", "b"]).dictionary_encode()},
+        {"state": [{"sz": "1.5"}]},
+        {"blob": [b"\xff"]},
+        {"text": ["x" * 100_000] * 1_000},
+        {"n": list(range(1_000_000))},
+        {"n": pa.array([], pa.int64())},
+        {"_row_number": [1]},
+    ],
+    ids=["dictionary", "nested", "binary", "long", "many", "none", "reserved name"],
+)
+def test_what_is_not_small_and_simple_is_decoded_alone(columns: Any) -> None:
+    assert read_simple(parquet(columns)) is None
+
+
 def test_run_end_encoded_values_are_read() -> None:
     from ingestion.text import plain
 
@@ -225,18 +260,20 @@ def test_what_cannot_be_landed_exactly_fails_with_a_reason(
     assert "\n" not in str(failure.value)
 
 
-def test_damage_at_any_byte_is_a_failure_of_the_object_or_none() -> None:
-    body = parquet(
-        {
-            "twap_id": pa.array(range(50), pa.int64()),
-            "state": [{"sz": "1.5", "l": [1, 2]}] * 50,
-            "kind": pa.array(["a", "b"] * 25).dictionary_encode(),
-        }
-    )
+@pytest.mark.parametrize("simple", [True, False])
+def test_damage_at_any_byte_is_a_failure_of_the_object_or_none(
+    simple: bool,
+) -> None:
+    columns: dict[str, Any] = {"twap_id": range(50), "status": ["a", "b"] * 25}
+    if not simple:
+        columns["state"] = [{"sz": "1.5", "l": [1, 2]}] * 50
+        columns["kind"] = pa.array(["a", "b"] * 25).dictionary_encode()
+    body = parquet(columns)
     for position in range(0, len(body), 3):
         for flip in (0x01, 0x80, 0xFF):
             broken = bytearray(body)
             broken[position] ^= flip
+            read_simple(bytes(broken))
             try:
                 decode(bytes(broken), SOURCE, limit=10_000_000)
             except ObjectFailed:

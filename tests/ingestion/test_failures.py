@@ -29,6 +29,19 @@ def test_bad_objects_fail_alone_and_are_tried_again(warehouse: Warehouse) -> Non
     assert warehouse.landed("twap_id") == [("2",), ("1",)]
 
 
+def test_a_text_that_postgres_refuses_fails_its_object_among_objects_alike(
+    warehouse: Warehouse,
+) -> None:
+    for number in range(9):
+        status = "a\0b" if number == 4 else "activated"
+        warehouse.put(f"{number}.parquet", statuses(number, status=status))
+    report = warehouse.run()
+
+    assert [failure.object.key for failure in report.failed] == [PREFIX + "4.parquet"]
+    assert "column 'status', row 0: a NUL character" in report.failed[0].reason
+    assert warehouse.landed("twap_id") == [(f"{n}",) for n in range(9) if n != 4]
+
+
 def test_every_object_failing_still_gives_the_tables(warehouse: Warehouse) -> None:
     warehouse.put("bad", b"x")
     assert len(warehouse.run().failed) == 1
