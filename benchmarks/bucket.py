@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from sandbox.faults import delay
 from sandbox.s3 import S3Server
 from sandbox.sample import SampleObject, fill, generate
 
@@ -14,7 +15,8 @@ START = datetime(2025, 8, 17, tzinfo=UTC)
 """When the real history begins."""
 
 WALLETS_PER_DAY = 40
-"""So many more wallets a day that most have about 100 TWAPs, however long it is."""
+"""So many more wallets a day that most have about 100 TWAPs, however long it is; the
+heaviest wallet has a twentieth of all."""
 
 MORE_DAYS = 10
 """The bucket can publish the hours of so many more days."""
@@ -29,7 +31,19 @@ class Bucket:
 
     def publish_hour(self) -> None:
         """Publish one more hour."""
-        self._pipe.send("publish")
+        self._ask("publish")
+
+    @contextmanager
+    def delayed(self, seconds: float) -> Iterator[None]:
+        """Let each GET be answered so much later."""
+        self._ask(seconds)
+        try:
+            yield
+        finally:
+            self._ask("heal")
+
+    def _ask(self, request: float | str) -> None:
+        self._pipe.send(request)
         self._pipe.recv()
 
 
@@ -63,5 +77,11 @@ def _serve(days: int, pipe: Any) -> None:
     with S3Server() as server:
         fill(server, islice(objects, days * 24))
         pipe.send(server.environment)
-        while pipe.recv() == "publish":
-            pipe.send(fill(server, islice(objects, 1)))
+        while (request := pipe.recv()) != "end":
+            if request == "publish":
+                fill(server, islice(objects, 1))
+            elif request == "heal":
+                server.heal()
+            else:
+                server.inject(delay(request), method="GET")
+            pipe.send("done")

@@ -64,11 +64,30 @@ latest as (
     )
     except
     (select * from bench.twap_latest)
+),
+
+others as (
+    (
+        select row(twap_coverage.*)::text as whole_row from marts.twap_coverage
+        union all
+        select row(twap_daily.*)::text as whole_row from marts.twap_daily
+        union all
+        select row(twap_digest.*)::text as whole_row from marts.twap_digest
+    )
+    except
+    (
+        select row(twap_coverage.*)::text as whole_row from bench.twap_coverage
+        union all
+        select row(twap_daily.*)::text as whole_row from bench.twap_daily
+        union all
+        select row(twap_digest.*)::text as whole_row from bench.twap_digest
+    )
 )
 
 select
     (select count(*) from statuses)
     + (select count(*) from latest)
+    + (select count(*) from others)
     + abs(
         (select count(*) from marts.twap_status)
         - (select count(*) from bench.twap_status)

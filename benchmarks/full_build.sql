@@ -1,5 +1,5 @@
--- The tables twap_status and twap_latest as one would write them by hand for clean
--- data: one encoding, no copy, no correction, nothing to reject.
+-- The marts as one would write them by hand for clean data: one encoding, no copy, no
+-- correction, nothing to reject, nothing withdrawn.
 create table bench.twap_status as
 with events as (
     select
@@ -130,3 +130,93 @@ create index on bench.twap_latest (wallet, updated_at, twap_id collate "C");
 create index on bench.twap_latest (ts) where is_terminal;
 create index on bench.twap_latest (twap_id) where not is_terminal;
 analyze bench.twap_latest;
+
+create table bench.twap_coverage as
+with counted as (
+    select
+        date_trunc('hour', ts, 'UTC') as hour,
+        count(*)::integer as events,
+        count(*) filter (where status = 'activated')::integer as activated,
+        count(*) filter (where is_terminal)::integer as terminal,
+        count(distinct s3_object_key)::integer as objects,
+        min(ts) as first_event,
+        max(ts) as last_event
+    from bench.twap_status
+    group by date_trunc('hour', ts, 'UTC')
+),
+
+all_hours as (
+    select generate_series(min(hour), max(hour), interval '1 hour') as hour
+    from counted
+)
+
+select
+    all_hours.hour,
+    coalesce(counted.events, 0) as events,
+    coalesce(counted.activated, 0) as activated,
+    coalesce(counted.terminal, 0) as terminal,
+    coalesce(counted.objects, 0) as objects,
+    counted.hour is null as is_empty,
+    counted.first_event,
+    counted.last_event
+from all_hours
+left join counted on all_hours.hour = counted.hour;
+
+alter table bench.twap_coverage add primary key (hour);
+
+create table bench.twap_daily as
+select
+    (ts at time zone 'UTC')::date as day,
+    asset,
+    side,
+    status,
+    count(*)::integer as twaps,
+    sum(size_executed) as size_executed,
+    sum(notional_executed) as notional_executed,
+    count(distinct wallet)::integer as wallets
+from bench.twap_latest
+where is_terminal
+group by (ts at time zone 'UTC')::date, asset, side, status;
+
+alter table bench.twap_daily add primary key (day, asset, side, status);
+
+create table bench.twap_digest as
+select
+    (ts at time zone 'UTC')::date as day,
+    count(*)::integer as events,
+    encode(
+        sha256(
+            convert_to(
+                string_agg(
+                    jsonb_build_array(
+                        twap_id,
+                        wallet,
+                        (extract(epoch from ts) * 1000000)::bigint,
+                        (extract(epoch from order_ts) * 1000000)::bigint,
+                        asset,
+                        side,
+                        status,
+                        status_error,
+                        trim_scale(size_requested)::text,
+                        trim_scale(size_executed)::text,
+                        trim_scale(notional_executed)::text,
+                        duration_minutes,
+                        reduce_only,
+                        randomize
+                    )::text,
+                    e'\n'
+                    order by
+                        twap_id collate "C",
+                        wallet collate "C",
+                        ts,
+                        status collate "C"
+                ),
+                'UTF8'
+            )
+        ),
+        'hex'
+    ) as sha256
+from bench.twap_status
+group by (ts at time zone 'UTC')::date;
+
+alter table bench.twap_digest add primary key (day);

@@ -1,14 +1,20 @@
 """`elt` as cron calls it: with one new hour, and with nothing new."""
 
-from benchmarks.bucket import Bucket
 from benchmarks.figures import Figure, Samples
 from benchmarks.workplace import Workplace
 
 ELT = ("-m", "warehouse", "elt")
 
-BARE_START = ("-c", "import dlt, dbt.cli.main, pyarrow")
+START = (
+    "-c",
+    """
+import os, dlt, pyarrow
+from warehouse import dbt
+dbt.run(["build", "--select", "path:nothing"], os.environ["DATABASE_URL"], quiet=True)
+""",
+)
 
-BARE_LISTING = (
+LISTING = (
     "-c",
     """
 import os, boto3
@@ -23,29 +29,38 @@ print(sum(len(page["Contents"]) for page in pages))
 )
 
 
-def measure_increments(
-    workplace: Workplace, bucket: Bucket, url: str, runs: int
-) -> list[Figure]:
-    """Load one more hour onto the history, and then nothing, as often as asked."""
-    hours, starts, nothings, listings = [], [], [], []
-    for turn in range(runs + 1):
-        bucket.publish_hour()
-        hour = workplace.seconds(*ELT, database_url=url)
-        start = workplace.seconds(*BARE_START)
-        nothing = workplace.seconds(*ELT, database_url=url)
-        listing = workplace.seconds(*BARE_LISTING)
-        # The first turn compiles Python's modules and dbt's project.
-        if turn:
-            hours.append(hour)
-            starts.append(start)
-            nothings.append(nothing)
-            listings.append(listing)
+def measure_increments(whole: Workplace, tenth: Workplace, runs: int) -> list[Figure]:
+    """Load one more hour onto both histories, and then nothing, as often as asked."""
+    turns = []
+    for _ in range(runs + 1):
+        whole.bucket.publish_hour()
+        tenth.bucket.publish_hour()
+        turns.append(
+            (
+                whole.seconds(*ELT),
+                tenth.seconds(*ELT),
+                whole.seconds(*START),
+                whole.seconds(*ELT),
+                whole.seconds(*LISTING),
+            )
+        )
+    # The first turn compiles Python's modules and dbt's project.
+    columns = zip(*turns[1:], strict=True)
+    hours, tenth_hours, starts, nothings, listings = columns
+    more = [hour - start for hour, start in zip(hours, starts, strict=True)]
     return [
         Figure(
             "One new hour onto the history, whole process",
             Samples(hours, "s"),
-            "`import dlt, dbt.cli.main, pyarrow`",
+            "start of dlt, and of dbt that builds nothing",
             Samples(starts, "s"),
+        ),
+        Figure("The one less the other", Samples(more, "s")),
+        Figure(
+            "One new hour onto the history",
+            Samples(hours, "s"),
+            "onto a tenth of the history",
+            Samples(tenth_hours, "s"),
         ),
         Figure(
             "Nothing new, whole process",

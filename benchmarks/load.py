@@ -1,8 +1,13 @@
 """HTTP requests as fast as a server answers them."""
 
 import asyncio
+import json
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 
 import uvloop
 
@@ -57,3 +62,42 @@ async def _ask(host: str, port: int, request: bytes, until: float) -> list[float
         begin = end
     writer.close()
     return latencies
+
+
+def ask_in_turn(host: str, port: int, path: str, times: int) -> Load:
+    """Ask for the path so often, one after the other over one connection."""
+    return _in_turn(host, port, lambda _: path, times)
+
+
+def walk(host: str, port: int, path: str) -> Load:
+    """Ask for all pages of the walk that begins at the path, over one connection."""
+
+    def following(page: bytes | None) -> str | None:
+        if page is None:
+            return path
+        cursor = json.loads(page)["next_cursor"]
+        return f"{path}&cursor={cursor}" if cursor else None
+
+    return _in_turn(host, port, following)
+
+
+def _in_turn(
+    host: str,
+    port: int,
+    following: Callable[[bytes | None], str | None],
+    times: float = math.inf,
+) -> Load:
+    latencies: list[float] = []
+    client = HTTPConnection(host, port)
+    start = time.perf_counter()
+    page = None
+    while len(latencies) < times and (path := following(page)):
+        begin = time.perf_counter()
+        client.request("GET", path)
+        answer = client.getresponse()
+        page = answer.read()
+        latencies.append(time.perf_counter() - begin)
+        if answer.status != HTTPStatus.OK:
+            raise RuntimeError(f"{path}: {answer.status}")
+    client.close()
+    return Load(len(latencies) / (time.perf_counter() - start), latencies)

@@ -1,56 +1,56 @@
-"""A page of the API, against Postgres alone answering the page's own SQL."""
+"""Pages of the API, against Postgres alone answering the page's own SQL."""
 
 import re
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
 from api.database import SETTINGS, read_sql
 from api.instants import MICROSECOND
-from api.parameters import DEFAULT_LIMIT
 from api.window import read_window
 from benchmarks.figures import Figure, Samples
-from benchmarks.load import put_under_load
+from benchmarks.load import ask_in_turn, put_under_load, walk
+from benchmarks.server import HOST, Server
 from benchmarks.workplace import Workplace
 from sandbox.binaries import binary
 from warehouse.database import libpq_environment
 
-HOST = "127.0.0.1"
 YEAR = "2025"
+LIMIT = 100
 CONNECTIONS = 8
 CLIENTS = 2
 SECONDS = 8.0
 WARM_UP_SECONDS = 3.0
-PATIENCE = 60.0
 
 
-def measure_pages(workplace: Workplace, url: str, runs: int) -> list[Figure]:
-    """Ask for a wallet's year as fast as it is answered, as often as asked."""
-    wallet, twaps = _wallet(url)
-    script = workplace.folder / "page.sql"
-    script.write_text(_page_sql(url, wallet))
-    path = f"/api/v1/twaps?wallet={wallet}&year={YEAR}"
+def measure_pages(whole: Workplace, api: Server, runs: int) -> list[Figure]:
+    """Ask for pages of a light and of the heaviest wallet, as often as asked."""
+    light, twaps = wallet_of(whole.url, "light_wallet")
+    heavy, heavy_twaps = wallet_of(whole.url, "heavy_wallet")
+    script = whole.folder / "page.sql"
+    script.write_text(_page_sql(whole.url, light))
     rates, limits, late, middle = [], [], [], []
-    with _api(workplace, url) as port:
-        for turn in range(runs + 1):
-            load = put_under_load(
-                HOST,
-                port,
-                path,
-                connections=CONNECTIONS,
-                seconds=SECONDS if turn else WARM_UP_SECONDS,
-            )
-            if turn:
-                rates.append(load.rate)
-                late.append(load.percentile(99) * 1000)
-                middle.append(load.percentile(50) * 1000)
-                limits.append(_pgbench(workplace, url, script))
+    walks, light_pages, worst, light_worst = [], [], [], []
+    for turn in range(runs + 1):
+        load = put_under_load(
+            HOST,
+            api.port,
+            _path(light),
+            connections=CONNECTIONS,
+            seconds=SECONDS if turn else WARM_UP_SECONDS,
+        )
+        walked = walk(HOST, api.port, _path(heavy))
+        same = ask_in_turn(HOST, api.port, _path(light), len(walked.latencies))
+        if turn:
+            rates.append(load.rate)
+            late.append(load.percentile(99) * 1000)
+            middle.append(load.percentile(50) * 1000)
+            limits.append(_pgbench(whole, script))
+            walks.append(walked.percentile(50) * 1000)
+            light_pages.append(same.percentile(50) * 1000)
+            worst.append(walked.percentile(95) * 1000)
+            light_worst.append(same.percentile(95) * 1000)
     return [
         Figure(
             f"Page of a wallet with {twaps} TWAPs, 1 worker, {CONNECTIONS} connections",
@@ -65,16 +65,33 @@ def measure_pages(workplace: Workplace, url: str, runs: int) -> list[Figure]:
             "its p50",
             Samples(middle, "ms"),
         ),
+        Figure(
+            f"Walk of the heaviest wallet, {heavy_twaps:,} TWAPs: p50 of its pages",
+            Samples(walks, "ms"),
+            "p50 of the light wallet's page, one at a time",
+            Samples(light_pages, "ms"),
+        ),
+        Figure(
+            "The same: p95",
+            Samples(worst, "ms"),
+            "p95",
+            Samples(light_worst, "ms"),
+        ),
     ]
 
 
-def _wallet(url: str) -> tuple[str, int]:
-    statement = (Path(__file__).parent / "wallet.sql").read_bytes()
+def wallet_of(url: str, kind: str) -> tuple[str, int]:
+    """Return the `light_wallet` or the `heavy_wallet`, and how many TWAPs it has."""
+    statement = (Path(__file__).parent / f"{kind}.sql").read_bytes()
     with psycopg.connect(url) as connection:
         row = connection.execute(statement).fetchone()
     if row is None:
         raise RuntimeError(f"No wallet has a TWAP in {YEAR}")
     return str(row[0]), int(row[1])
+
+
+def _path(wallet: str) -> str:
+    return f"/api/v1/twaps?wallet={wallet}&year={YEAR}&limit={LIMIT}"
 
 
 def _page_sql(url: str, wallet: str) -> str:
@@ -90,7 +107,7 @@ def _page_sql(url: str, wallet: str) -> str:
         "with_events": False,
         "with_raw": False,
         "with_provenance": False,
-        "page_size": DEFAULT_LIMIT,
+        "page_size": LIMIT,
         "skip": 0,
         **dict.fromkeys(("asset", "side", "status")),
     }
@@ -100,7 +117,7 @@ def _page_sql(url: str, wallet: str) -> str:
     return re.sub(r"--.*", "", text) + ";\n"
 
 
-def _pgbench(workplace: Workplace, url: str, script: Path) -> float:
+def _pgbench(workplace: Workplace, script: Path) -> float:
     """Return the statements a second, prepared, with the API's own settings."""
     options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
     done = subprocess.run(
@@ -113,8 +130,8 @@ def _pgbench(workplace: Workplace, url: str, script: Path) -> float:
             f"--time={SECONDS:.0f}",
             f"--file={script}",
         ],
-        env=workplace.environment(url)
-        | libpq_environment(url)
+        env=workplace.environment()
+        | libpq_environment(workplace.url)
         | {"PGOPTIONS": options},
         check=False,
         capture_output=True,
@@ -124,35 +141,3 @@ def _pgbench(workplace: Workplace, url: str, script: Path) -> float:
     if done.returncode or not found:
         raise RuntimeError(f"pgbench failed: {done.stdout}{done.stderr}")
     return float(found[1])
-
-
-@contextmanager
-def _api(workplace: Workplace, url: str) -> Iterator[int]:
-    """Give the port of the API, served by one process as `make serve` does."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = int(probe.getsockname()[1])
-    environment = workplace.environment(url) | {"API_HOST": HOST, "API_PORT": str(port)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "warehouse", "serve"],
-        cwd=workplace.folder,
-        env=environment,
-    )
-    try:
-        _wait(process, port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection((HOST, port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError("The API does not start")

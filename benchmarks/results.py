@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import psycopg
 
+from benchmarks.bucket import WALLETS_PER_DAY
 from benchmarks.figures import Figure, table
 from benchmarks.workplace import cores
 
@@ -27,7 +28,8 @@ Postgres (without fsync), the bucket and the load generator run on the same core
 
 Versions: Python {python}, PostgreSQL {postgres}, {packages}.
 
-Data: plain hourly objects of {days} days at the real rate of 2,900 TWAPs a day.
+Data: plain hourly objects of {days} days at the real rate of 2,900 TWAPs a day, of
+{wallets:,} wallets; the heaviest has a twentieth of all TWAPs.
 """
 
 
@@ -47,6 +49,7 @@ def page(
         postgres=_postgres_version(server_url),
         packages=", ".join(f"{name} {version(name)}" for name in PACKAGES),
         days=days,
+        wallets=days * WALLETS_PER_DAY,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from benchmarks.bucket import Bucket
 from warehouse import PROJECT_ROOT
 from warehouse.database import environment_without_libpq
 
@@ -24,25 +25,25 @@ COPIED = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder with a copy of the project, and the way to its bucket.
+    """A bucket, a database for it, and a copy of the project between them.
 
-    A copy, because dbt parses the project anew when another database was the last to be
-    built from its folder, and because no `.env` or `profiles.yml` may decide.
+    A copy, because no `.env` or `profiles.yml` may decide.
     """
 
     folder: Path
-    bucket: dict[str, str]
+    bucket: Bucket
+    url: str
 
-    def environment(self, database_url: str) -> dict[str, str]:
-        """Return the variables that lead a process to a database and the bucket."""
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead a process to the database and the bucket."""
         return environment_without_libpq() | {
-            **self.bucket,
-            "DATABASE_URL": database_url,
+            **self.bucket.environment,
+            "DATABASE_URL": self.url,
             "DLT_DATA_DIR": str(self.folder / "dlt"),
             "LOG_LEVEL": "WARNING",
         }
 
-    def run(self, *arguments: str, database_url: str = "") -> str:
+    def run(self, *arguments: str) -> str:
         """Run Python with the arguments; return what it prints.
 
         Raises RuntimeError with what it said when it fails.
@@ -50,7 +51,7 @@ class Workplace:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=self.environment(database_url),
+            env=self.environment(),
             check=False,
             capture_output=True,
             text=True,
@@ -59,43 +60,41 @@ class Workplace:
             raise RuntimeError(f"{arguments} failed: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def seconds(self, *arguments: str, database_url: str = "") -> float:
+    def seconds(self, *arguments: str) -> float:
         """Run Python with the arguments; return how long the whole process took."""
         begin = time.perf_counter()
-        self.run(*arguments, database_url=database_url)
+        self.run(*arguments)
         return time.perf_counter() - begin
 
-    def job(self, name: str, database_url: str) -> dict[str, Any]:
+    def job(self, name: str) -> dict[str, Any]:
         """Run a job of jobs.py in a process of its own; return its figures."""
-        text = self.run("-m", "benchmarks.jobs", name, database_url=database_url)
+        text = self.run("-m", "benchmarks.jobs", name)
         figures: dict[str, Any] = json.loads(text.splitlines()[-1])
         return figures
 
+    def empty_database(self) -> None:
+        """Make the database anew."""
+        server, _, name = self.url.rpartition("/")
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f"drop database if exists {name} (force)".encode())
+            connection.execute(f"create database {name}".encode())
+            # Else one measurement pays for what another wrote.
+            connection.execute("checkpoint")
 
-def make_workplace(folder: Path, bucket: dict[str, str]) -> Workplace:
-    """Copy the project into the folder."""
+
+def make_workplace(folder: Path, bucket: Bucket, server_url: str) -> Workplace:
+    """Copy the project into the folder; the database is called as the folder is."""
     for name in COPIED:
         source = PROJECT_ROOT / name
         if source.is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, folder / name, ignore=ignored)
         else:
+            folder.mkdir(exist_ok=True)
             shutil.copyfile(source, folder / name)
-    return Workplace(folder, bucket)
-
-
-def new_database(server_url: str, name: str) -> str:
-    """Make an empty database in place of one of this name; return its URL."""
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {name}".encode())
-        connection.execute(f"create database {name}".encode())
-        # Else one measurement pays for what another wrote.
-        connection.execute("checkpoint")
     parts = conninfo_to_dict(server_url)
-    return (
-        f"postgresql://{parts['user']}:{parts['password']}"
-        f"@{parts['host']}:{parts['port']}/{name}"
-    )
+    login = f"{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}"
+    return Workplace(folder, bucket, f"postgresql://{login}/{folder.name}")
 
 
 def cores() -> int:
