@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, LiteralString, Protocol, cast
+from typing import Any, Final, LiteralString, NamedTuple, Protocol, cast
 
 import psycopg
 import structlog
+from psycopg import AsyncRawCursor
 from psycopg import errors as postgres_errors
-from psycopg.abc import Params
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -81,9 +81,10 @@ class Snapshot:
 
     async def fetch(self, query: str, values: Mapping[str, object]) -> list[Row]:
         """Return the rows of a query; raises ApiError as Database.fetch does."""
+        statement = read_statement(query)
         with _refusals():
             cursor = await self._connection.execute(
-                read_sql(query), cast(Params, values)
+                statement.text, statement.in_order(values)
             )
             return await cursor.fetchall()
 
@@ -94,10 +95,13 @@ class Snapshot:
 
         Postgres waits while nobody takes a row. Who does not take them all closes it.
         """
+        statement = read_statement(query)
         with _refusals():
             rows = cast(
                 AsyncGenerator[Row, None],
-                self._connection.cursor().stream(read_sql(query), cast(Params, values)),
+                self._connection.cursor().stream(
+                    statement.text, statement.in_order(values)
+                ),
             )
             async with aclosing(rows):
                 async for row in rows:
@@ -189,7 +193,7 @@ class Database:
         marts.
         """
         with _refusals():
-            return await self._read(read_sql(query), values)
+            return await self._read(read_statement(query), values)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
@@ -216,7 +220,7 @@ class Database:
                 await self._long_pool.putconn(connection)
 
     async def _read(
-        self, statement: LiteralString, values: Mapping[str, object]
+        self, statement: "Statement", values: Mapping[str, object]
     ) -> list[Row]:
         try:
             return await self._read_once(statement, values)
@@ -236,14 +240,16 @@ class Database:
             return await self._read_once(statement, values)
 
     async def _read_once(
-        self, statement: LiteralString, values: Mapping[str, object]
+        self, statement: "Statement", values: Mapping[str, object]
     ) -> list[Row]:
         # What a pipeline sends at once is one transaction, and one round trip.
         async with self._pool.connection() as connection:
             connection.prepare_threshold = 0 if self._prepares else None
             async with connection.pipeline():
                 await _set(connection, SETTINGS)
-                cursor = await connection.execute(statement, cast(Params, values))
+                cursor = await connection.execute(
+                    statement.text, statement.in_order(values)
+                )
             return await cursor.fetchall()
 
 
@@ -264,6 +270,36 @@ def read_sql(query: str) -> LiteralString:
     return _with_pieces((Path(__file__).parent / "sql" / f"{query}.sql").read_text())
 
 
+class Statement(NamedTuple):
+    """A query in Postgres's own form: `$1` stands for the first of its names."""
+
+    text: bytes
+    names: tuple[str, ...]
+
+    def in_order(self, values: Mapping[str, object]) -> list[object]:
+        """Return the values as the statement takes them."""
+        return [values[name] for name in self.names]
+
+
+@cache
+def read_statement(query: str) -> Statement:
+    """Return the statement of a file in api/sql.
+
+    psycopg would look for the names in each of our long queries each time it is asked.
+    """
+    names: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        if match["name"] is None:
+            return "%"
+        if match["name"] not in names:
+            names.append(match["name"])
+        return f"${names.index(match['name']) + 1}"
+
+    text = re.sub(r"%\((?P<name>\w+)\)s|%%", place, read_sql(query))
+    return Statement(text.encode(), tuple(names))
+
+
 def _with_pieces(text: str) -> LiteralString:
     def piece(match: re.Match[str]) -> str:
         path = Path(__file__).parent / "sql" / "pieces" / f"{match['name']}.sql"
@@ -282,6 +318,7 @@ def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedP
             "client_encoding": "utf8",
             "connect_timeout": CONNECT_SECONDS,
             "row_factory": namedtuple_row,
+            "cursor_factory": AsyncRawCursor,
             # Whole files are read by statements that run once.
             "prepare_threshold": None,
         },
@@ -310,9 +347,9 @@ async def _begin_snapshot(connection: Connection) -> None:
 
 
 async def _set(connection: Connection, settings: Mapping[str, str]) -> None:
-    await connection.execute(
-        read_sql("settings"), {"settings": json.dumps(settings), "role": READER_ROLE}
-    )
+    statement = read_statement("settings")
+    values = {"settings": json.dumps(settings), "role": READER_ROLE}
+    await connection.execute(statement.text, statement.in_order(values))
 
 
 async def _leave(connection: Connection) -> None:
