@@ -12,7 +12,7 @@ from benchmarks.exports import measure_exports
 from benchmarks.figures import Figure
 from benchmarks.increments import measure_increments
 from benchmarks.landing import measure_landing, measure_latency
-from benchmarks.pages import measure_pages
+from benchmarks.pages import measure_locality, measure_pages
 from benchmarks.results import page
 from benchmarks.server import serving
 from benchmarks.workplace import make_workplace
@@ -43,6 +43,7 @@ def main() -> int:
         with serving(whole) as api:
             figures += _shown(measure_pages(whole, api, runs))
             figures += _shown(measure_exports(whole, api, runs))
+        figures += _shown(measure_locality(whole, runs))
         text = page(
             figures, days=options.days, runs=runs, busy=busy, server_url=server.url
         )

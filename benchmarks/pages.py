@@ -80,6 +80,27 @@ def measure_pages(whole: Workplace, api: Server, runs: int) -> list[Figure]:
     ]
 
 
+def measure_locality(whole: Workplace, runs: int) -> list[Figure]:
+    """Ask for the page when its rows lie together, and when they lie as they came."""
+    wallet, _ = wallet_of(whole.url, "light_wallet")
+    script = whole.folder / "page.sql"
+    script.write_text(_page_sql(whole.url, wallet))
+    together = [_pgbench(whole, script) for _ in range(runs)]
+    with psycopg.connect(whole.url, autocommit=True) as connection:
+        connection.execute("cluster marts.twap_status using idx_twap_status_ts")
+        connection.execute("analyze marts.twap_status")
+    scattered = [_pgbench(whole, script) for _ in range(runs)]
+    return [
+        Figure(
+            "The page's SQL if all had come hour by hour",
+            Samples(scattered, "pages/s"),
+            "after a rebuild, which puts the rows of a wallet together",
+            Samples(together, "pages/s"),
+            is_rate=True,
+        ),
+    ]
+
+
 def wallet_of(url: str, kind: str) -> tuple[str, int]:
     """Return the `light_wallet` or the `heavy_wallet`, and how many TWAPs it has."""
     statement = (Path(__file__).parent / f"{kind}.sql").read_bytes()
