@@ -19,7 +19,7 @@ from warehouse.errors import UserError
 
 SCHEMA = "staging"
 
-_FILE_ROWS = 200_000
+_FILE_ROWS = 100_000
 _CONFIG: dict[str, Any] = {
     "schema": {"naming": "direct"},
     "runtime": {
