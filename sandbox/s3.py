@@ -2,7 +2,7 @@
 
 In front of moto stands a check that refuses whoever does not agree to pay, counts the
 requests, lets tests inject faults, and answers itself what a loader asks for most:
-whole objects. A client needs `AWS_ENDPOINT_URL` (the server's
+whole objects and listings. A client needs `AWS_ENDPOINT_URL` (the server's
 `endpoint_url`), `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (any text), and
 `AWS_S3_BUCKET` if the server has another bucket than the project's default;
 `S3Server.environment` holds them all.
@@ -25,6 +25,7 @@ from werkzeug.http import http_date
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
+from sandbox import listing
 from sandbox.faults import Delay, Fault, Rule, error
 from sandbox.http_server import Exchange, HttpServer
 
@@ -208,6 +209,12 @@ class S3Server:
         """
         if not asked.pays or asked.bucket != self.bucket:
             return None
+        if asked.method == "LIST":
+            with self._lock:
+                page = listing.page(self._bucket, dict(parse_qsl(asked.query)))
+            if page is None:
+                return None
+            return _Plain(page.encode(), {"Content-Type": "application/xml"})
         if asked.method != "GET" or asked.query or _ASKS_MORE & asked.headers.keys():
             return None
         stored = self._bucket.keys.get(asked.key)

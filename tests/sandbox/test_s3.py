@@ -162,6 +162,48 @@ def test_history_of_11000_objects_is_listed_in_pages_of_1000(
     assert server.requests == {("LIST", "raw/"): 11}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"Prefix": "raw/"},
+        {"Prefix": "raw/b"},
+        {"Prefix": "raw/&", "EncodingType": "url"},
+        {"StartAfter": "raw/a <&>+%2F.x"},
+        {"Prefix": "raw/", "StartAfter": "raw/ü/b"},
+        {"MaxKeys": 5000},
+        {"MaxKeys": 0},
+        {"Prefix": "nowhere"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("page_size", [2, 1000])
+def test_quick_listing_says_what_moto_says(
+    server: S3Server, asked: dict[str, Any], page_size: int
+) -> None:
+    for key in ("other", "raw/a <&>+%2F.x", "raw/b", "raw/&", "raw/ü/b", "raw/ü/c d"):
+        server.put(key, key.encode())
+    s3 = client(server)
+
+    def pages(**more: Any) -> list[Any]:
+        found: list[Any] = []
+        following: dict[str, Any] = {}
+        while not found or following:
+            arguments = {"Bucket": server.bucket, "MaxKeys": page_size, **PAYING}
+            page = s3.list_objects_v2(**arguments | asked | more | following)
+            token = page.get("NextContinuationToken")
+            following = {"ContinuationToken": token} if token else {}
+            contents = page.get("Contents", [])
+            for each in contents:
+                each.pop("Owner", None)
+            names = ("Prefix", "KeyCount", "IsTruncated", "EncodingType")
+            found.append((contents, *(page.get(name) for name in names)))
+        return found
+
+    # Only moto tells owners.
+    assert pages() == pages(FetchOwner=True)
+
+
 def test_requests_are_counted_by_method_and_key(server: S3Server) -> None:
     server.put("a", b"1")
     s3 = client(server)
