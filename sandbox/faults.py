@@ -2,7 +2,8 @@
 
 A fault takes a request and a function that answers it honestly, and returns what the
 client gets: it may call that function late, change its answer, or not call it at all.
-One that raises ConnectionError drops the connection without an answer.
+One that raises ConnectionError drops the connection without an answer; after an answer
+that is shorter than its Content-Length the connection is dropped too.
 """
 
 import time
@@ -40,10 +41,7 @@ def error(status: int, code: str, message: str) -> Response:
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
     )
-    # Closing, since what the client sends with its request stays unread.
-    return Response(
-        body, status, {"Connection": "close"}, content_type="application/xml"
-    )
+    return Response(body, status, content_type="application/xml")
 
 
 def answer(status: int, code: str, message: str = "Injected by a test") -> Fault:
@@ -51,14 +49,21 @@ def answer(status: int, code: str, message: str = "Injected by a test") -> Fault
     return lambda _request, _honest: error(status, code, message)
 
 
-def delay(seconds: float) -> Fault:
-    """Answer honestly, but late."""
+@dataclass(frozen=True)
+class Delay:
+    """A fault that only waits: the server needs no thread for that."""
 
-    def late(_request: Request, honest: Callable[[], Response]) -> Response:
-        time.sleep(seconds)
+    seconds: float
+
+    def __call__(self, _: Request, honest: Callable[[], Response]) -> Response:
+        """Wait in a thread, where another fault calls this one."""
+        time.sleep(self.seconds)
         return honest()
 
-    return late
+
+def delay(seconds: float) -> Fault:
+    """Answer honestly, but late."""
+    return Delay(seconds)
 
 
 def drop(_request: Request, _honest: Callable[[], Response]) -> Response:
@@ -74,7 +79,6 @@ def truncate(size: int) -> Fault:
         promised = response.headers["Content-Length"]
         response.set_data(response.get_data()[:size])
         response.headers["Content-Length"] = promised
-        response.headers["Connection"] = "close"
         return response
 
     return truncated

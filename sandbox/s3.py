@@ -1,40 +1,44 @@
 """An S3 endpoint on loopback that asks its requesters to pay, as the real bucket does.
 
-moto answers in this process. In front of it stands a check that refuses whoever does
-not agree to pay, counts the requests, and lets tests inject faults. A client needs
-`AWS_ENDPOINT_URL` (the server's `endpoint_url`), `AWS_ACCESS_KEY_ID` and
-`AWS_SECRET_ACCESS_KEY` (any text), and `AWS_S3_BUCKET` if the server has another bucket
-than the project's default; `S3Server.environment` holds them all.
+In front of moto stands a check that refuses whoever does not agree to pay, counts the
+requests, lets tests inject faults, and answers itself what a loader asks for most:
+whole objects and listings. A client needs `AWS_ENDPOINT_URL` (the server's
+`endpoint_url`), `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (any text), and
+`AWS_S3_BUCKET` if the server has another bucket than the project's default;
+`S3Server.environment` holds them all.
 """
 
 import secrets
-import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, unquote
 
 from moto.core.model_instances import reset_model_data
-from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
-from moto.s3.models import S3Backend, s3_backends
-from werkzeug.serving import make_server
+from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import FakeKey, S3Backend, s3_backends
+from werkzeug.datastructures import Headers
+from werkzeug.http import http_date
+from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
-from sandbox.faults import Fault, Rule, error
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+from sandbox import listing
+from sandbox.faults import Delay, Fault, Rule, error
+from sandbox.http_server import Exchange, HttpServer
 
 DEFAULT_BUCKET = "artemis-hyperliquid-data"
 DEFAULT_REGION = "ap-northeast-1"
+
+_ASKS_MORE = {"range", "if-none-match", "if-modified-since", "if-unmodified-since"}
 
 _creating_bucket = threading.Lock()
 
 
 class S3Server:
-    """One bucket behind a real HTTP endpoint on 127.0.0.1, served by threads.
+    """One bucket behind a real HTTP endpoint on 127.0.0.1.
 
     Servers share nothing: each has a bucket of its own, also under the same name. Use
     it as a context manager, or call `close` at the end.
@@ -59,26 +63,12 @@ class S3Server:
             self._bucket = self._backend.create_bucket(bucket, region)
             # Else nobody else in this process could have a bucket of this name.
             s3_backends.bucket_accounts.pop(bucket, None)
-        self._connections: set[socket.socket] = set()
-        self._server = make_server(
-            "127.0.0.1",
-            0,
-            self._answer,
-            threaded=True,
-            request_handler=_handler(self._connections),
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            args=(0.02,),
-            name="sandbox-s3",
-            daemon=True,
-        )
-        self._thread.start()
+        self._http = HttpServer(self._handle)
 
     @property
     def endpoint_url(self) -> str:
         """Where the server listens, as `AWS_ENDPOINT_URL` takes it."""
-        return f"http://127.0.0.1:{self._server.port}"
+        return f"http://127.0.0.1:{self._http.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -100,12 +90,7 @@ class S3Server:
 
     def close(self) -> None:
         """Stop answering, drop every connection, and forget the objects."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self._http.close()
         for key in self.keys():
             self.delete(key)
         s3_backends.pop(self._account, None)
@@ -149,80 +134,133 @@ class S3Server:
         for LIST the key is the prefix. Of several faults that match, the first one
         injected is tried first.
         """
-        with self._lock:
-            self._rules.append(Rule(fault, method, key, times))
+        self._rules.append(Rule(fault, method, key, times))
 
     def heal(self) -> None:
         """Take all faults away."""
-        with self._lock:
-            self._rules.clear()
+        self._rules = []
 
-    def _answer(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        request = Request(environ)
-        method, key = _asked(request)
-        with self._lock:
-            self.requests[method, key] += 1
-            fault = next(
-                (rule.fault for rule in self._rules if rule.takes(method, key)), None
-            )
+    def _handle(self, exchange: Exchange) -> None:
+        asked = _asked(exchange)
+        self.requests[asked.method, asked.key] += 1
+        rules = (rule for rule in self._rules if rule.takes(asked.method, asked.key))
+        fault = next((rule.fault for rule in rules), None)
+        if isinstance(fault, Delay):
+            self._http.later(fault.seconds, self._answer, exchange, asked, None)
+        else:
+            self._answer(exchange, asked, fault)
+
+    def _answer(self, exchange: Exchange, asked: "_Asked", fault: Fault | None) -> None:
+        """Answer what is plain at once, all else in a thread: it may take its time."""
+        plain = None if fault else self._plain(asked)
+        if plain:
+            headers = plain.headers | {"Content-Length": str(len(plain.body))}
+            exchange.write(_head("200 OK", headers.items()) + plain.body)
+            exchange.end(True)
+        else:
+            threading.Thread(
+                target=self._respond, args=(exchange, asked, fault), daemon=True
+            ).start()
+
+    def _respond(
+        self, exchange: Exchange, asked: "_Asked", fault: Fault | None
+    ) -> None:
+        environ = EnvironBuilder(
+            exchange.target,
+            self.endpoint_url,
+            method=exchange.method,
+            headers=exchange.headers.items(),
+            data=bytes(exchange.body),
+        ).get_environ()
 
         def honest() -> Response:
-            if request.headers.get("x-amz-request-payer") != "requester":
+            if not asked.pays:
                 return error(403, "AccessDenied", "Access Denied")
-            if plain := self._plain_object(request, method, key):
-                return plain
+            if plain := self._plain(asked):
+                return Response(plain.body, headers=plain.headers)
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
             # moto lists by walking what `put` may change meanwhile.
-            with self._lock if method == "LIST" else nullcontext():
+            with self._lock if asked.method == "LIST" else nullcontext():
                 return Response.from_app(self._moto, environ)
 
-        response = fault(request, honest) if fault else honest()
-        return response(environ, start_response)
+        whole = False
+        try:
+            response = fault(Request(environ), honest) if fault else honest()
+            body, status, listed = response.get_wsgi_response(environ)
+            headers = Headers(listed)
+            if "Content-Length" not in headers:
+                headers["Connection"] = "close"
+            self._http.call(exchange.write, _head(status, headers))
+            missing = int(headers.get("Content-Length", 0))
+            for piece in body:
+                self._http.call(exchange.write, piece)
+                missing -= len(piece)
+            whole = missing == 0 or exchange.method == "HEAD"
+            whole &= headers.get("Connection") != "close"
+        except ConnectionError:
+            pass
+        finally:
+            self._http.call(exchange.end, whole)
 
-    def _plain_object(self, request: Request, method: str, key: str) -> Response | None:
-        """Return a whole object as it is; None where moto has more to say.
+    def _plain(self, asked: "_Asked") -> "_Plain | None":
+        """Return the answer to what is asked most; None where moto has more to say.
 
-        Twice as quick as moto's own way: a benchmark of a reader is else one of moto.
+        A benchmark of a reader is else one of moto.
         """
-        stored = self._bucket.keys.get(key) if method == "GET" else None
-        asked_more = request.query_string or "Range" in request.headers
-        if stored is None or asked_more:
+        if not asked.pays or asked.bucket != self.bucket:
             return None
-        if request.headers.get("If-Match", stored.etag) != stored.etag:
+        if asked.method == "LIST":
+            with self._lock:
+                page = listing.page(self._bucket, dict(parse_qsl(asked.query)))
+            if page is None:
+                return None
+            return _Plain(page.encode(), {"Content-Type": "application/xml"})
+        if asked.method != "GET" or asked.query or _ASKS_MORE & asked.headers.keys():
             return None
-        response = Response(stored.value, content_type="binary/octet-stream")
-        response.headers |= {"ETag": stored.etag, "Accept-Ranges": "bytes"}
-        response.last_modified = stored.last_modified
-        return response
+        stored = self._bucket.keys.get(asked.key)
+        if not isinstance(stored, FakeKey):
+            return None
+        if asked.headers.get("if-match", stored.etag) != stored.etag:
+            return None
+        headers = {
+            "Content-Type": "binary/octet-stream",
+            "ETag": stored.etag,
+            "Last-Modified": http_date(stored.last_modified),
+            "Accept-Ranges": "bytes",
+        }
+        return _Plain(stored.value, headers)
 
 
-def _asked(request: Request) -> tuple[str, str]:
-    _, _, key = request.path.lstrip("/").partition("/")
-    if not key and request.method == "GET":
-        return "LIST", request.args.get("prefix", "")
-    return request.method, key
+class _Asked(NamedTuple):
+    """What a request is for; that for a page of a listing is LIST and its prefix."""
+
+    method: str
+    bucket: str
+    key: str
+    query: str
+    headers: dict[str, str]
+
+    @property
+    def pays(self) -> bool:
+        return self.headers.get("x-amz-request-payer") == "requester"
 
 
-def _handler(connections: set[socket.socket]) -> type[MotoRequestHandler]:
-    class Handler(MotoRequestHandler):
-        # As S3 answers, though werkzeug closes each connection after its answer.
-        protocol_version = "HTTP/1.1"
+def _asked(exchange: Exchange) -> _Asked:
+    path, _, query = exchange.target.partition("?")
+    bucket, _, key = unquote(path).lstrip("/").partition("/")
+    method = exchange.method
+    if not key and method == "GET":
+        method, key = "LIST", dict(parse_qsl(query)).get("prefix", "")
+    return _Asked(method, bucket, key, query, exchange.headers)
 
-        def setup(self) -> None:
-            connections.add(self.request)
-            super().setup()
 
-        def finish(self) -> None:
-            connections.discard(self.request)
-            super().finish()
+class _Plain(NamedTuple):
+    """An answer with status 200."""
 
-        def connection_dropped(self, *_: Any) -> None:
-            """End what a fault dropped, instead of waiting for the next request."""
-            self.close_connection = True
+    body: bytes
+    headers: dict[str, str]
 
-        def log(self, *_: Any) -> None:
-            """Say nothing: the tests' output and the demo's belong to others."""
 
-    return Handler
+def _head(status: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,9 +1,13 @@
 """The S3 endpoint behaves as the real bucket: it makes its requesters pay."""
 
+import http.client
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import md5
 from typing import Any
@@ -20,10 +24,11 @@ from botocore.exceptions import (
 )
 from werkzeug.wrappers import Request, Response
 
-from sandbox.faults import answer, delay
+from sandbox.faults import answer, delay, drop, truncate
 from sandbox.s3 import S3Server
 
 PAYING: Any = {"RequestPayer": "requester"}
+PAYING_HEADER = {"x-amz-request-payer": "requester"}
 
 
 @pytest.fixture
@@ -44,6 +49,25 @@ def client(server: S3Server, addressing: str = "auto", attempts: int = 1) -> Any
             retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
+
+
+def connected(server: S3Server) -> closing[http.client.HTTPConnection]:
+    host = server.endpoint_url.removeprefix("http://")
+    return closing(http.client.HTTPConnection(host, timeout=30))
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, path: str, body: Any = None
+) -> tuple[int, bytes]:
+    chunked = body is not None and not isinstance(body, bytes)
+    connection.request(method, path, body, PAYING_HEADER, encode_chunked=chunked)
+    answered = connection.getresponse()
+    return answered.status, answered.read()
+
+
+def get(server: S3Server, key: str) -> tuple[int, bytes]:
+    with connected(server) as connection:
+        return ask(connection, "GET", f"/{server.bucket}/{key}")
 
 
 def error_code(call: Any, **arguments: Any) -> tuple[int, str]:
@@ -138,6 +162,48 @@ def test_history_of_11000_objects_is_listed_in_pages_of_1000(
     assert server.requests == {("LIST", "raw/"): 11}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"Prefix": "raw/"},
+        {"Prefix": "raw/b"},
+        {"Prefix": "raw/&", "EncodingType": "url"},
+        {"StartAfter": "raw/a <&>+%2F.x"},
+        {"Prefix": "raw/", "StartAfter": "raw/ü/b"},
+        {"MaxKeys": 5000},
+        {"MaxKeys": 0},
+        {"Prefix": "nowhere"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("page_size", [2, 1000])
+def test_quick_listing_says_what_moto_says(
+    server: S3Server, asked: dict[str, Any], page_size: int
+) -> None:
+    for key in ("other", "raw/a <&>+%2F.x", "raw/b", "raw/&", "raw/ü/b", "raw/ü/c d"):
+        server.put(key, key.encode())
+    s3 = client(server)
+
+    def pages(**more: Any) -> list[Any]:
+        found: list[Any] = []
+        following: dict[str, Any] = {}
+        while not found or following:
+            arguments = {"Bucket": server.bucket, "MaxKeys": page_size, **PAYING}
+            page = s3.list_objects_v2(**arguments | asked | more | following)
+            token = page.get("NextContinuationToken")
+            following = {"ContinuationToken": token} if token else {}
+            contents = page.get("Contents", [])
+            for each in contents:
+                each.pop("Owner", None)
+            names = ("Prefix", "KeyCount", "IsTruncated", "EncodingType")
+            found.append((contents, *(page.get(name) for name in names)))
+        return found
+
+    # Only moto tells owners.
+    assert pages() == pages(FetchOwner=True)
+
+
 def test_requests_are_counted_by_method_and_key(server: S3Server) -> None:
     server.put("a", b"1")
     s3 = client(server)
@@ -201,6 +267,97 @@ def test_injected_delay_makes_the_answer_late(server: S3Server) -> None:
     assert time.monotonic() - began >= 0.3
 
 
+def test_delay_takes_neither_threads_nor_turns(server: S3Server) -> None:
+    server.put("a", b"1")
+    server.inject(delay(0.5))
+    before = threading.active_count()
+    began = time.monotonic()
+    with ThreadPoolExecutor(64) as pool:
+        bodies = [pool.submit(get, server, "a") for _ in range(64)]
+        time.sleep(0.25)
+        assert threading.active_count() - before == 64
+    assert time.monotonic() - began < 2
+    assert {body.result() for body in bodies} == {(200, b"1")}
+
+
+def test_request_that_a_fault_holds_up_holds_up_no_other(server: S3Server) -> None:
+    server.put("a", b"1")
+    server.put("b", b"2")
+    end = threading.Event()
+
+    def held(_: Request, honest: Callable[[], Response]) -> Response:
+        assert end.wait(20)
+        return honest()
+
+    server.inject(held, key="a")
+    with ThreadPoolExecutor(100) as pool:
+        waiting = [pool.submit(get, server, "a") for _ in range(100)]
+        assert get(server, "b") == (200, b"2")
+        end.set()
+        assert {each.result() for each in waiting} == {(200, b"1")}
+
+
+def test_connection_is_kept_through_answers_of_all_kinds(server: S3Server) -> None:
+    path = f"/{server.bucket}/a"
+    large = b"x" * 1_000_000
+    with connected(server) as kept:
+        assert ask(kept, "PUT", path, large) == (200, b"")
+        client_port = kept.sock.getsockname()
+        # Who does not sign is told no more than that.
+        assert ask(kept, "HEAD", path) == (403, b"")
+        assert ask(kept, "GET", f"{path}/missing")[0] == 404
+        server.inject(answer(503, "SlowDown"), times=1)
+        assert ask(kept, "GET", path)[0] == 503
+        assert ask(kept, "GET", path) == (200, large)
+        assert kept.sock.getsockname() == client_port
+
+
+def test_body_that_is_sent_in_chunks_is_stored(server: S3Server) -> None:
+    with connected(server) as sending:
+        ask(sending, "PUT", f"/{server.bucket}/a", iter([b"in ", b"chunks"]))
+    assert get(server, "a") == (200, b"in chunks")
+
+
+def test_truncated_answer_ends_its_connection_after_so_many_bytes(
+    server: S3Server,
+) -> None:
+    server.put("a", b"whole body")
+    server.inject(truncate(5), times=1)
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        get(server, "a")
+    assert (caught.value.partial, caught.value.expected) == (b"whole", 5)
+    assert get(server, "a") == (200, b"whole body")
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(server: S3Server) -> None:
+    server.put("a", b"1")
+    server.put("b", b"2")
+    server.inject(delay(0.2), key="a")
+    head = "GET /{}/{} HTTP/1.1\r\nx-amz-request-payer: requester\r\n{}\r\n"
+    first = head.format(server.bucket, "a", "")
+    last = head.format(server.bucket, "b", "Connection: close\r\n")
+    with connected(server) as ahead:
+        ahead.connect()
+        ahead.sock.sendall((first + last).encode())
+        with ahead.sock.makefile("rb") as answers:
+            bodies = [part[-1:] for part in answers.read().split(b"HTTP/1.1 200 OK")]
+    assert bodies == [b"", b"1", b"2"]
+
+
+def test_close_drops_requests_that_wait(server: S3Server) -> None:
+    server.put("a", b"1")
+    server.inject(delay(60))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(get, server, "a")
+        while not server.requests:
+            time.sleep(0.01)
+        began = time.monotonic()
+        server.close()
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            waiting.result()
+    assert time.monotonic() - began < 5
+
+
 def test_fault_may_change_what_an_honest_answer_says(server: S3Server) -> None:
     server.put("a", b"whole body")
 
@@ -208,7 +365,7 @@ def test_fault_may_change_what_an_honest_answer_says(server: S3Server) -> None:
         response = honest()
         length = response.headers["Content-Length"]
         response.set_data(response.get_data()[:5])
-        response.headers |= {"ETag": '"x"', "Connection": "close"}
+        response.headers["ETag"] = '"x"'
         response.headers["Content-Length"] = length
         return response
 
@@ -221,11 +378,7 @@ def test_fault_may_change_what_an_honest_answer_says(server: S3Server) -> None:
 
 def test_fault_may_drop_the_connection(server: S3Server) -> None:
     server.put("a", b"1")
-
-    def dropped(_request: Request, _honest: Callable[[], Response]) -> Response:
-        raise ConnectionError
-
-    server.inject(dropped, times=1)
+    server.inject(drop, times=1)
     s3 = client(server)
     with pytest.raises(ConnectionClosedError):
         s3.get_object(Bucket=server.bucket, Key="a", **PAYING)
