@@ -1,6 +1,6 @@
 """A page of a bucket's listing, as S3 words it.
 
-moto's own takes 200 ms of a CPU for each page, thirty times as long.
+moto's own takes 200 ms of a processor for each page, twenty times as long.
 """
 
 from bisect import bisect_left, bisect_right
