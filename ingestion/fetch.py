@@ -9,7 +9,8 @@ from ingestion.objects import ObjectFailed, S3Object
 
 THREADS = 16
 MAX_BYTES_AHEAD = 128 * 1024 * 1024
-MAX_OBJECTS_AHEAD = 8 * THREADS
+MAX_OBJECTS_AHEAD = 32 * THREADS
+"""More than a bundle has of hourly objects: while it is written, the next is read."""
 
 MAX_OBJECT_BYTES = 512 * 1024 * 1024
 """A larger object fails without being read: it could not be decoded either."""

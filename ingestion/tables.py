@@ -26,7 +26,10 @@ def landed_columns(connection: Connection) -> list[str]:
 
 
 class Indexes:
-    """The indexes of the landed rows around one run's loads."""
+    """The indexes of the landed rows; the next build makes those that are missing.
+
+    What finds a landed row by its TWAP is an interpretation, so they are dbt's own.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -39,14 +42,6 @@ class Indexes:
         if not self._dropped and rows * _BIG_SHARE > self._rows:
             self._dropped = self._drop_all()
         self._rows += rows
-
-    def after_loads(self) -> None:
-        """Make ours again, and tell Postgres's planner of a big change."""
-        self._connection.execute(statement("create_indexes"))
-        if self._dropped:
-            self._connection.execute(
-                "analyze staging.twap_statuses, staging.s3_objects"
-            )
 
     def _drop_all(self) -> bool:
         found = self._connection.execute(statement("droppable_indexes")).fetchall()

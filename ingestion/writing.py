@@ -50,16 +50,13 @@ def land(
         with dlt_pipeline(database_url, folder) as pipeline:
             loader = Loader(pipeline, guard, database_url)
             loader.start_anew()
-            indexes = Indexes(connection)
             Landing(
                 loader,
                 tally,
                 read=read,
                 columns=TableColumns(landed_columns(connection)),
-                indexes=indexes,
+                indexes=Indexes(connection),
                 progress=progress,
             ).land(refused)
-            guard()
-            indexes.after_loads()
     except UserError as error:
         raise IngestionStopped(error, tally.report()) from error

@@ -36,6 +36,9 @@ create table if not exists staging.s3_objects (
     _dlt_load_id varchar not null
 );
 
+create index if not exists s3_objects_object on staging.s3_objects (object_key);
+create index if not exists s3_objects_load on staging.s3_objects (_dlt_load_id);
+
 -- dlt's own table, which it would make with the first load.
 create table if not exists staging._dlt_loads (
     load_id varchar not null,
