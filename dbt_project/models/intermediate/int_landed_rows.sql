@@ -1,5 +1,3 @@
-{{ config(unlogged=true) }}
-
 {#-
 A step that ends in `offset 0` is evaluated once a row: without that, Postgres would copy
 the expressions of the step into each place of the next one that names them.
