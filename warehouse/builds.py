@@ -1,6 +1,8 @@
 """Whether the marts are behind what has landed."""
 
+from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 
 import psycopg
 
@@ -38,8 +40,13 @@ def needed_build(connection: Connection) -> Need:
     return Need.INCREMENT if row[1] else Need.NOTHING
 
 
-def build(database_url: str, need: Need) -> None:
-    """Build the marts and test what was built. Raises UserError when either fails."""
+def build(
+    database_url: str, need: Need, run: Callable[[Sequence[str]], None] | None = None
+) -> None:
+    """Build the marts and test what was built. Raises UserError when either fails.
+
+    `run` runs a dbt command; unset, in this process.
+    """
     # Unit tests test the rules, not the data: they belong to `make test`.
     command = ["build", "--exclude-resource-type", "unit_test"]
     if need is Need.FULL_REFRESH:
@@ -47,4 +54,5 @@ def build(database_url: str, need: Need) -> None:
     else:
         command += INCREMENT
     if need is not Need.NOTHING:
-        dbt.run(command, database_url, quiet=True)
+        run = run or partial(dbt.run, database_url=database_url, quiet=True)
+        run(command)
