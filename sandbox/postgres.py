@@ -59,11 +59,16 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # What is read most, for all processes; the system caches the rest.
     "shared_buffers": "256MB",
+    # For each of the two indexes that a full build makes at a time.
     "maintenance_work_mem": "256MB",
+    # For each sort of a full build, of which six may run at once.
     "work_mem": "32MB",
+    # A full build writes gigabytes, and shall not be stopped by checkpoints.
     "max_wal_size": "2GB",
     "random_page_cost": "1.1",
+    # The API's queries take less time than compiling them.
     "jit": "off",
 }
 """What fits a laptop with two cores and 4 GB."""

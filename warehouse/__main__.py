@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from dotenv import load_dotenv
 
-from warehouse import PROJECT_ROOT, __version__, log
+from warehouse import PROJECT_ROOT, __version__, garbage, log
 from warehouse.errors import UserError
 from warehouse.settings import Settings, load_settings
 
@@ -112,6 +112,7 @@ def _moment(text: str) -> datetime:
 
 
 def _elt(options: argparse.Namespace, settings: Settings) -> int:
+    garbage.collect_rarely()
     from ingestion import Selection
     from warehouse.commands.databases import database_url
     from warehouse.commands.elt import elt
@@ -122,7 +123,7 @@ def _elt(options: argparse.Namespace, settings: Settings) -> int:
         local_files=tuple(options.local_file),
         dry_run=options.dry_run,
     )
-    return elt(selection, settings, database_url(settings))
+    return elt(selection, settings, database_url(settings), dbt_beside=True)
 
 
 def _demo(_options: argparse.Namespace, settings: Settings) -> int:

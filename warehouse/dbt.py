@@ -6,12 +6,16 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from warehouse import LOCAL_DIR, PROJECT_ROOT
 from warehouse.database import connection_parameters, libpq_environment
 from warehouse.errors import UserError
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 log = structlog.get_logger("warehouse.dbt")
 
@@ -31,10 +35,17 @@ def folder(database_url: str) -> Path:
     return DBT_DIR / f"{re.sub(r'[^A-Za-z0-9_]', '_', name)[:40]}-{digest}"
 
 
-def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> None:
+def run(
+    arguments: Sequence[str],
+    database_url: str,
+    *,
+    quiet: bool = False,
+    manifest: "Manifest | None" = None,
+) -> None:
     """Run one dbt command, such as `["build", "--full-refresh"]`.
 
     `quiet` keeps dbt's own lines off the terminal; the logs in `folder` have them all.
+    `manifest` is the project as `read_project` gave it.
     Raises UserError that names each node that failed, with its message.
     """
     ours = folder(database_url)
@@ -42,13 +53,7 @@ def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> 
     # Imported late: it takes longer than many a command that does not need it.
     from dbt.cli.main import dbtRunner
 
-    command = [
-        *arguments,
-        *("--project-dir", str(PROJECT_ROOT)),
-        *("--profiles-dir", str(_profiles_dir(ours))),
-    ]
-    levels = ["--log-level", "none" if quiet else "info", "--log-level-file", "debug"]
-    outcome = dbtRunner().invoke(levels + command)
+    outcome = dbtRunner(manifest).invoke(_command(arguments, ours, quiet=quiet))
     for result in getattr(outcome.result, "results", []):
         if result.status == "warn":
             log.warning("source_is_odd", test=result.node.name, rows=result.failures)
@@ -65,6 +70,30 @@ def run(arguments: Sequence[str], database_url: str, *, quiet: bool = False) -> 
         f"dbt {arguments[0]} failed: {' | '.join(failed)}. "
         f"Nothing that has landed is lost; {ours / 'logs'} has all that dbt said."
     )
+
+
+def read_project(database_url: str) -> "Manifest | None":
+    """Return the project, read for the database; None where dbt cannot read it.
+
+    What is wrong with it is then said by `run`.
+    """
+    ours = folder(database_url)
+    _set_environment(database_url, ours)
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    command = _command(["parse", "--no-write-json"], ours, quiet=True)
+    manifest = dbtRunner().invoke(command).result
+    return manifest if isinstance(manifest, Manifest) else None
+
+
+def _command(arguments: Sequence[str], ours: Path, *, quiet: bool) -> list[str]:
+    return [
+        *("--log-level", "none" if quiet else "info", "--log-level-file", "debug"),
+        *arguments,
+        *("--project-dir", str(PROJECT_ROOT)),
+        *("--profiles-dir", str(_profiles_dir(ours))),
+    ]
 
 
 def _set_environment(database_url: str, ours: Path) -> None:

@@ -3,15 +3,22 @@ A row here is a TWAP whose landed rows are not all told of: the distinct address
 shown versions of its objects must be the copies of its events and its rejected rows.
 -#}
 
-with landed_rows as (
+-- A kill can land a row twice. A key shows one version, so its ETag tells nothing more.
+with addresses as (
     select
         twap_id,
-        count(distinct row(s3_object_key, s3_etag, row_number)) as addresses,
-        count(distinct row(s3_object_key, s3_etag, row_number)) filter (
-            where reason is not null
-        ) as rejected
+        bool_or(reason is not null) as is_rejected
     from {{ ref('int_landed_rows') }}
     where is_shown and twap_id is not null
+    group by twap_id, s3_object_key, row_number
+),
+
+landed_rows as (
+    select
+        twap_id,
+        count(*) as addresses,
+        count(*) filter (where is_rejected) as rejected
+    from addresses
     group by twap_id
 ),
 

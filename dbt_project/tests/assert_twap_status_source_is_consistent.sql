@@ -8,7 +8,12 @@ and so may stand beside its twin that has one.
 
 with events as (
     select
-        *,
+        twap_id,
+        wallet,
+        size_requested,
+        size_executed,
+        is_terminal,
+        raw_payload ? 'time' as has_time,
         lag(size_executed) over (
             partition by twap_id, wallet
             order by
@@ -28,7 +33,7 @@ twaps as (
         count(*) filter (where size_executed > size_requested) as executed_too_much,
         count(*) filter (where size_executed < executed_before) as executed_shrinks,
         count(*) filter (where is_terminal) as terminal_events,
-        count(*) filter (where not raw_payload ? 'time') as without_time
+        count(*) filter (where not has_time) as without_time
     from events
     group by twap_id, wallet
 )

@@ -19,6 +19,7 @@ from warehouse import LOCAL_DIR, database
 from warehouse.builds import Need, build, needed_build
 from warehouse.commands.progress import progress_bar
 from warehouse.database import Connection, RunLock
+from warehouse.dbt_beside import DbtBeside
 from warehouse.errors import UserError
 from warehouse.runs import RunFigures, begin_run, finish_run
 from warehouse.schema import prepare
@@ -33,17 +34,32 @@ SAMPLE_PREFIX = "sample/twap_statuses/"
 log = structlog.get_logger("warehouse.elt")
 
 
-def elt(selection: Selection, settings: Settings, database_url: str) -> int:
+def elt(
+    selection: Selection,
+    settings: Settings,
+    database_url: str,
+    *,
+    dbt_beside: bool = False,
+) -> int:
     """Run once; return the exit status: 0, or 3 when some objects failed.
 
+    `dbt_beside`: as soon as there is something to load, dbt gets ready in a process of
+    its own. It pays where dbt has not been imported yet, that is in a command.
     Raises UserError when nothing could be done, AlreadyRunning when another run works.
     """
     if selection.dry_run:
-        _ingest(selection, settings, database_url, guard=lambda: None)
+        _ingest(selection, settings, database_url, lambda: None, _say_plan)
         return 0
+
+    def on_listed(plan: Plan, cost: Cost) -> None:
+        _say_plan(plan, cost)
+        if dbt_beside and (plan.fetch or plan.known):
+            dbt.get_ready()
+
     with (
         database.run_lock(database_url) as lock,
         database.connect(database_url) as connection,
+        DbtBeside(database_url) as dbt,
     ):
         prepare(connection)
         if not selection.local_files:
@@ -51,9 +67,9 @@ def elt(selection: Selection, settings: Settings, database_url: str) -> int:
         run_id = begin_run(connection, _mode(selection))
         figures = RunFigures()
         try:
-            report = _ingest(selection, settings, database_url, guard=lock.check)
+            report = _ingest(selection, settings, database_url, lock.check, on_listed)
             figures = _figures(report)
-            _build(connection, database_url, lock)
+            _build(connection, database_url, lock, dbt)
         except UserError as error:
             if isinstance(error, IngestionStopped):
                 figures = _figures(error.report)
@@ -86,6 +102,7 @@ def _ingest(
     settings: Settings,
     database_url: str,
     guard: Callable[[], None],
+    on_listed: Callable[[Plan, Cost], None],
 ) -> Report:
     source = S3Source(
         bucket=settings.aws_s3_bucket,
@@ -103,17 +120,19 @@ def _ingest(
             max_cost_usd=settings.elt_max_cost_usd,
             guard=guard,
             progress=progress,
-            on_listed=_say_plan,
+            on_listed=on_listed,
         )
 
 
-def _build(connection: Connection, database_url: str, lock: RunLock) -> None:
+def _build(
+    connection: Connection, database_url: str, lock: RunLock, dbt: DbtBeside
+) -> None:
     need = needed_build(connection)
     if need is Need.NOTHING:
         return
     lock.check()
     log.info("building_marts", how=need.value)
-    build(database_url, need)
+    build(database_url, need, dbt.run)
     landed, events, duplicates, rejected = connection.execute(
         statement("balance")
     ).fetchone() or (0, 0, 0, 0)

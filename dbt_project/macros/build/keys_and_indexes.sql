@@ -1,7 +1,7 @@
 {#-
 Keys and indexes are made after the table is filled and before it takes the place of the
-old one: dbt calls create_indexes at just that moment. Keys inside `create table`, where a
-contract puts them, would cost a quarter more.
+old one: dbt calls create_indexes at just that moment. Keys that are there from the
+beginning, where a contract puts them, would cost a quarter more.
 
 - The key is the contract's own `primary_key` constraint, with its name.
 - Indexes stand in config(meta={'indexes': {name: '(columns)'}}): dbt's own `indexes`
@@ -29,6 +29,7 @@ pg_class would make an autoanalyze of the old table wait for us, holding what we
         ) -%}
     {%- endfor -%}
     {%- do statements.append('analyze ' ~ relation) -%}
+    {%- do statements.append(fail_if_forgotten()) -%}
     {%- if old_relation and old_relation.identifier != relation.identifier -%}
         {%- do statements.append(lock_for_swap(old_relation)) -%}
     {%- endif -%}
@@ -42,11 +43,4 @@ pg_class would make an autoanalyze of the old table wait for us, holding what we
 {#- Renames an index, if there is one of this name; a key's index takes its constraint along. -#}
 {% macro rename_index(schema, old_name, new_name) -%}
     alter index if exists {{ schema }}.{{ old_name }} rename to {{ new_name }}
-{%- endmacro %}
-
-{#- The columns of a contract without its keys, which postgres__create_indexes makes. -#}
-{% macro postgres__get_table_columns_and_constraints() -%}
-    (
-        {{ adapter.render_raw_columns_constraints(raw_columns=model['columns']) | join(',\n        ') }}
-    )
 {%- endmacro %}

@@ -7,7 +7,13 @@ event that we know: by the data's own clock, never by ours.
         {{ row }}.is_terminal = false
         and {{ row }}.order_ts + {{ row }}.duration_minutes * interval '1 minute'
         + interval '1 hour'
-        < (select max(coverage.last_event) from {{ ref('twap_coverage') }} as coverage),
+        < (
+            select coverage.last_event
+            from {{ ref('twap_coverage') }} as coverage
+            where coverage.last_event is not null
+            order by coverage.hour desc
+            limit 1
+        ),
         false
     )
 {%- endmacro %}

@@ -1,8 +1,7 @@
-{{ config(unlogged=true) }}
-
 {#-
-A step that ends in `offset 0` is evaluated once a row: without that, Postgres would copy
-the expressions of the step into each place of the next one that names them.
+A step that begins with {% raw %}`{{ evaluated_once() }}`{% endraw %} is evaluated once a row: without that,
+Postgres would copy the expressions of the step into each place of the next one that
+names them.
 -#}
 
 -- Read twice in an increment, and yet filtered before anything else.
@@ -56,6 +55,7 @@ visible_rows as (
 ),
 
 read as (
+    {{ evaluated_once() }}
     select
         *,
         {{ number('size_requested') }} as requested,
@@ -66,10 +66,10 @@ read as (
         {{ number('order_time') }} as order_number,
         {{ status_as_json('status') }} as status_json
     from visible_rows
-    offset 0
 ),
 
 understood as (
+    {{ evaluated_once() }}
     select
         *,
         {{ instant('event_time', 'event_number') }} as event_at,
@@ -78,10 +78,10 @@ understood as (
         {{ published_status('status', 'status_json') }} as status_word,
         {{ published_error('status', 'status_json', 'status_error') }} as error_message
     from read
-    offset 0
 ),
 
 interpreted as (
+    {{ evaluated_once() }}
     select
         *,
         nullif(lower(wallet collate "C"), '') collate "default" as wallet_key,
@@ -97,7 +97,6 @@ interpreted as (
             'unknown'
         ) as final_status
     from understood
-    offset 0
 )
 
 select

@@ -1,9 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_touched',
         unique_key='s3_object_key',
-        on_schema_change='fail',
     )
 }}
 
@@ -18,17 +16,18 @@ with good_observations as (
         row(objects.load_id collate "C", objects.attempt) as observed
     from {{ ref('stg_s3_objects') }} as objects
     inner join {{ ref('int_loads') }} as loads on objects.load_id = loads.load_id
-    where objects.outcome in ('landed', 'known')
+    where
+        objects.outcome in ('landed', 'known')
+        and {{ is_touched('s3_object_key', 'objects.object_key') }}
 ),
 
-touched_observations as (
+observations as (
     select
         *,
         lead(completed_at) over newer_ones as followed_at,
         row_number() over newer_ones > 1 as is_revision,
         lead(s3_object_key) over newer_ones is null as is_newest
     from good_observations
-    where {{ is_touched('s3_object_key') }}
     window newer_ones as (partition by s3_object_key order by observed)
 )
 
@@ -42,5 +41,5 @@ select
     max(
         greatest(case when is_revision then completed_at end, followed_at)
     ) as revised_at
-from touched_observations
+from observations
 group by s3_object_key, s3_etag

@@ -1,6 +1,5 @@
 {{
     config(
-        incremental_strategy='delete+insert',
         unique_key='build_id',
         full_refresh=false,
         meta={'indexes': {'idx_etl_builds_finished_at': '(finished_at)'}},

@@ -1,7 +1,7 @@
 {{
     config(
         unique_key='hour',
-        incremental_strategy='replace_changed',
+        post_hook="{{ delete_hours_outside() }}",
     )
 }}
 
@@ -18,40 +18,71 @@ with counted as (
     group by date_trunc('hour', rows.ts, 'UTC')
 ),
 
-hours_with_events as (
-    select * from counted
-    {%- if is_incremental() %}
+{%- if is_incremental() %}
 
-    union all
-
+-- The touched hours are deleted by now: these are hours with events that stay.
+kept as (
     select
-        hour,
-        events,
-        activated,
-        terminal,
-        objects,
-        first_event,
-        last_event
-    from {{ this }}
-    where
-        not is_empty
-        and not {{ is_touched('hour') }}
-    {%- endif %}
+        {{ first_hour_with_events() }} as first_hour,
+        {{ last_hour_with_events() }} as last_hour
+),
+
+edges as (
+    select
+        kept.first_hour as first_kept,
+        kept.last_hour as last_kept,
+        least(kept.first_hour, min(counted.hour)) as first_hour,
+        greatest(kept.last_hour, max(counted.hour)) as last_hour
+    from kept
+    left join counted on true
+    group by kept.first_hour, kept.last_hour
+),
+
+-- What is missing now: touched hours, and all from what stays to new edges.
+candidates as (
+    select
+        generate_series(
+            first_hour, coalesce(first_kept, last_hour), interval '1 hour'
+        ) as hour
+    from edges
+
+    union
+
+    select generate_series(last_kept, last_hour, interval '1 hour') as hour
+    from edges
+
+    union
+
+    select touched.hour
+    from {{ touched('hour') }} as touched
+    inner join edges on touched.hour between edges.first_hour and edges.last_hour
 ),
 
 all_hours as (
-    select generate_series(min(hour), max(hour), interval '1 hour') as hour
-    from hours_with_events
+    select hour
+    from candidates
+    where
+        not exists (
+            select from {{ this }} as present
+            where present.hour = candidates.hour
+        )
 )
+{%- else %}
+
+all_hours as (
+    select generate_series(min(hour), max(hour), interval '1 hour') as hour
+    from counted
+)
+{%- endif %}
 
 select
     all_hours.hour,
-    coalesce(hours_with_events.events, 0) as events,
-    coalesce(hours_with_events.activated, 0) as activated,
-    coalesce(hours_with_events.terminal, 0) as terminal,
-    coalesce(hours_with_events.objects, 0) as objects,
-    hours_with_events.hour is null as is_empty,
-    hours_with_events.first_event,
-    hours_with_events.last_event
+    coalesce(counted.events, 0) as events,
+    coalesce(counted.activated, 0) as activated,
+    coalesce(counted.terminal, 0) as terminal,
+    coalesce(counted.objects, 0) as objects,
+    counted.hour is null as is_empty,
+    counted.first_event,
+    counted.last_event
 from all_hours
-left join hours_with_events on all_hours.hour = hours_with_events.hour
+left join counted on all_hours.hour = counted.hour
