@@ -65,3 +65,12 @@ def _attempt(read: Callable[[S3Object], T], wanted: S3Object) -> T | ObjectFaile
         return read(wanted)
     except ObjectFailed as failure:
         return failure
+
+
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield what the iterator yields, whose next item is made meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item

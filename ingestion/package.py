@@ -9,7 +9,7 @@ import structlog
 
 from ingestion.attempts import Attempt, ledger_table
 from ingestion.decode import decode, decode_simple, read_simple
-from ingestion.fetch import Read, read_ahead
+from ingestion.fetch import Read, one_ahead, read_ahead
 from ingestion.names import OUR_COLUMNS, TableColumns
 from ingestion.objects import ObjectFailed, S3Object
 from ingestion.progress import Progress
@@ -74,7 +74,7 @@ class Package:
             yield LEDGER_TABLE, ledger_table(self.attempts)
 
     def _decoded(self) -> Iterator[pa.Table]:
-        for run in _runs(self._fetched()):
+        for run in one_ahead(_runs(self._fetched())):
             try:
                 yield self._decoded_together(run)
             except ObjectFailed:
@@ -107,11 +107,11 @@ class Package:
         """Yield what can be fetched, until S3 stops answering."""
         in_a_row = 0
         try:
-            for shown, found in read_ahead(self._objects, self._fetch):
+            for shown, found in read_ahead(self._objects, self._read):
                 self._progress.advance(1, shown.size)
                 if not isinstance(found, ObjectFailed):
                     in_a_row = 0
-                    yield found
+                    yield _Fetched(shown, found, read_simple(found))
                     continue
                 self._note_failure(shown, str(found))
                 in_a_row = in_a_row + 1 if isinstance(found, ConnectionFailed) else 0
@@ -122,10 +122,6 @@ class Package:
                     ) from found
         except UserError as error:
             self.stopped_by = error
-
-    def _fetch(self, wanted: S3Object) -> "_Fetched":
-        body = self._read(wanted)
-        return _Fetched(wanted, body, read_simple(body))
 
     def _note(self, shown: S3Object, *, rows: int) -> None:
         self.rows += rows
