@@ -9,8 +9,8 @@ and must go all the same. The select comes after the delete, so `this` is what i
 touched.
 
 dbt's own increment would make a temporary table, ask twice for the columns of both, and
-write all comments again: 14 round trips, for what only another version of the project
-changes, which is built in full.
+write all comments again: a dozen round trips, for what only another version of the
+project changes, which is built in full.
 -#}
 {% materialization incremental, adapter='postgres' %}
     {%- if not is_incremental() -%}

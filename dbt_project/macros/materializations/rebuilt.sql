@@ -1,6 +1,6 @@
 {#-
 A table that each build makes anew and that nobody reads outside of builds. One statement
-does it: dbt's own `table` keeps the old one for its readers, with ten round trips more.
+does it: dbt's own `table` keeps the old one for its readers, with many a round trip more.
 
 Unlogged, since it need not outlive a crash; `fail_if_forgotten` says what that asks for.
 -#}
