@@ -11,7 +11,7 @@ import psycopg
 
 from api.window import read_window
 from benchmarks.figures import Figure, Samples
-from benchmarks.pages import YEAR, wallet_of
+from benchmarks.pages import HEAVIEST, YEAR, wallet_of
 from benchmarks.server import HOST, Server
 from benchmarks.workplace import Workplace
 from sandbox.binaries import binary
@@ -23,7 +23,7 @@ PIECE = 1 << 20
 
 def measure_exports(whole: Workplace, api: Server, runs: int) -> list[Figure]:
     """Fetch the heaviest wallet's year as a file, as often as asked."""
-    wallet, _ = wallet_of(whole.url, "heavy_wallet")
+    wallet, _ = wallet_of(whole.url, HEAVIEST)
     idle = api.resident_mb()
     rates, limits, busy = [], [], []
     for turn in range(runs + 1):

@@ -18,6 +18,9 @@ from warehouse.database import libpq_environment
 
 YEAR = "2025"
 LIMIT = 100
+LIGHT = 100
+HEAVIEST = 10**9
+"""More TWAPs than any wallet has: the wallet nearest to it is the heaviest."""
 CONNECTIONS = 8
 CLIENTS = 2
 SECONDS = 8.0
@@ -26,10 +29,9 @@ WARM_UP_SECONDS = 3.0
 
 def measure_pages(whole: Workplace, api: Server, runs: int) -> list[Figure]:
     """Ask for pages of a light and of the heaviest wallet, as often as asked."""
-    light, twaps = wallet_of(whole.url, "light_wallet")
-    heavy, heavy_twaps = wallet_of(whole.url, "heavy_wallet")
-    script = whole.folder / "page.sql"
-    script.write_text(_page_sql(whole.url, light))
+    light, twaps = wallet_of(whole.url, LIGHT)
+    heavy, heavy_twaps = wallet_of(whole.url, HEAVIEST)
+    script = _page_script(whole, light)
     rates, limits, late, middle = [], [], [], []
     walks, light_pages, worst, light_worst = [], [], [], []
     for turn in range(runs + 1):
@@ -82,9 +84,8 @@ def measure_pages(whole: Workplace, api: Server, runs: int) -> list[Figure]:
 
 def measure_locality(whole: Workplace, runs: int) -> list[Figure]:
     """Ask for the page when its rows lie together, and when they lie as they came."""
-    wallet, _ = wallet_of(whole.url, "light_wallet")
-    script = whole.folder / "page.sql"
-    script.write_text(_page_sql(whole.url, wallet))
+    wallet, _ = wallet_of(whole.url, LIGHT)
+    script = _page_script(whole, wallet)
     together = [_pgbench(whole, script) for _ in range(runs)]
     with psycopg.connect(whole.url, autocommit=True) as connection:
         connection.execute("cluster marts.twap_status using idx_twap_status_ts")
@@ -101,11 +102,11 @@ def measure_locality(whole: Workplace, runs: int) -> list[Figure]:
     ]
 
 
-def wallet_of(url: str, kind: str) -> tuple[str, int]:
-    """Return the `light_wallet` or the `heavy_wallet`, and how many TWAPs it has."""
-    statement = (Path(__file__).parent / f"{kind}.sql").read_bytes()
+def wallet_of(url: str, twaps: int) -> tuple[str, int]:
+    """Return the wallet with nearest to so many TWAPs, and how many it has."""
+    statement = (Path(__file__).parent / "wallet.sql").read_bytes()
     with psycopg.connect(url) as connection:
-        row = connection.execute(statement).fetchone()
+        row = connection.execute(statement, {"twaps": twaps}).fetchone()
     if row is None:
         raise RuntimeError(f"No wallet has a TWAP in {YEAR}")
     return str(row[0]), int(row[1])
@@ -115,8 +116,8 @@ def _path(wallet: str) -> str:
     return f"/api/v1/twaps?wallet={wallet}&year={YEAR}&limit={LIMIT}"
 
 
-def _page_sql(url: str, wallet: str) -> str:
-    """Return the statement of the first page with its values in it."""
+def _page_script(workplace: Workplace, wallet: str) -> Path:
+    """Write the statement of the first page, with its values in it, for pgbench."""
     window = read_window({"year": YEAR})
     values = {
         "wallet": wallet,
@@ -132,10 +133,12 @@ def _page_sql(url: str, wallet: str) -> str:
         "skip": 0,
         **dict.fromkeys(("asset", "side", "status")),
     }
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(workplace.url) as connection:
         text = psycopg.ClientCursor(connection).mogrify(read_sql("twap_page"), values)
+    script = workplace.folder / "page.sql"
     # As a comment ends pgbench's line, and a colon begins a variable.
-    return re.sub(r"--.*", "", text) + ";\n"
+    script.write_text(re.sub(r"--.*", "", text) + ";\n")
+    return script
 
 
 def _pgbench(workplace: Workplace, script: Path) -> float:

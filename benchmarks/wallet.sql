@@ -1,4 +1,4 @@
--- The wallet that has the most TWAPs of the year.
+-- The wallet whose TWAPs of the year are nearest to so many.
 select
     wallet,
     count(*) as twaps
@@ -7,5 +7,5 @@ where
     ts >= '2025-01-01T00:00:00Z'
     and ts < '2026-01-01T00:00:00Z'
 group by wallet
-order by count(*) desc, wallet
+order by abs(count(*) - %(twaps)s), wallet
 limit 1
