@@ -50,7 +50,7 @@ ROUTE_KEY: Final = "api.metrics.route"
 """Where in the scope the route's template is handed outwards."""
 
 # When a series began is of no use to anyone, and doubles their number.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types
 
 
 class Metrics:
@@ -112,7 +112,7 @@ class Metrics:
         if MULTIPROCESS:
             _forget_dead_workers(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # as above
         return generate_latest(registry) + generate_latest(_only(also))
 
 
@@ -186,7 +186,7 @@ def _forget_dead_workers(folder: Path) -> None:
         except ProcessLookupError:
             # Another worker may be at it too.
             with suppress(FileNotFoundError):
-                mark_process_dead(pid)  # type: ignore[no-untyped-call]
+                mark_process_dead(pid)  # type: ignore[no-untyped-call]  # as above
         except PermissionError:
             # It lives, and is another user's.
             pass
