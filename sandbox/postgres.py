@@ -73,8 +73,8 @@ SETTINGS = {
 }
 """What fits a laptop with two cores and 4 GB."""
 
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-"""For tests: quicker, and lost when the machine (not only the server) crashes."""
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""For tests: quicker. A crash of the machine, but not of the server, loses data."""
 
 
 def start(folder: Path = DEFAULT_FOLDER, *, durable: bool = True) -> Server:

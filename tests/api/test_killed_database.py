@@ -111,7 +111,7 @@ def test_database_killed_under_load_costs_503s_until_it_is_back(
 ) -> None:
     server = postgres.start(folder, durable=False)
     with running(server.url) as client:
-        whole = {path: client.get(path).text for path in PATHS}
+        whole = {path: client.get(path).raise_for_status().text for path in PATHS}
         load = Load(client)
         try:
             load.wait_for(200)

@@ -120,13 +120,14 @@ def test_remove_leaves_what_it_did_not_make(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("durable", [True, False])
 def test_server_starts_again_after_kill_9_and_keeps_what_was_committed(
-    folder: Path,
+    folder: Path, durable: bool
 ) -> None:
-    killed = postgres.start(folder)
+    killed = postgres.start(folder, durable=durable)
     execute(killed.url, "create table kept as select 7 as n")
     os.kill(killed.pid, signal.SIGKILL)
-    again = postgres.start(folder)
+    again = postgres.start(folder, durable=durable)
     assert again.pid != killed.pid
     assert scalar(again.url, "select n from kept") == 7
 
