@@ -14,7 +14,17 @@ from api.errors import install_handlers
 from api.keys import RequireKey
 from api.metrics import Meter, Metrics, RouteNote
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
-from api.routes import coverage, docs, exports, health, metrics, twaps, wallets
+from api.routes import (
+    coverage,
+    docs,
+    exports,
+    health,
+    metrics,
+    pages,
+    static,
+    twaps,
+    wallets,
+)
 from api.watch import Watch
 from warehouse import __version__
 
@@ -101,5 +111,7 @@ def create_app(
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(docs.router)
+    app.include_router(pages.router)
+    app.include_router(static.router)
     openapi.complete(app)
     return app

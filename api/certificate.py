@@ -190,3 +190,18 @@ async def read_covered(
         # None when a build has finished between the two: read the newer data.
         if coverage is not None:
             return row, coverage
+
+
+async def read_together(
+    request: Request, *queries: tuple[str, Mapping[str, object]]
+) -> tuple[list[Any], Coverage]:
+    """Return the one row of each query, all of one version, and its coverage.
+
+    Raises ApiError (503) as read_covered does.
+    """
+    while True:
+        answers = [await read_covered(request, *query) for query in queries]
+        coverage = answers[-1][1]
+        # Else a build has finished between two of them: read the newer data.
+        if all(each.version == coverage.version for _, each in answers):
+            return [row for row, _ in answers], coverage

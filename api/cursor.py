@@ -23,6 +23,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_MICROSECONDS: Final = 4_200_000_000_000_000
 """In the year 2103: a little later than any window ends."""
 
+MAX_PLACE: Final = 1_000_000_000
+"""More than a wallet has TWAPs."""
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -61,6 +64,23 @@ class UpdatesCursor:
         return _encode(self.query, self.until, self.updated_at, self.twap_id)
 
 
+@dataclass(frozen=True)
+class PlaceCursor:
+    """A place in an order of the reader's choice.
+
+    `query` binds it to the request, `build` to what the marts held; `place` is that of
+    the last item, the first one's is 1.
+    """
+
+    query: str
+    build: str
+    place: int
+
+    def encode(self) -> str:
+        """Return the text that the client sends back."""
+        return _encode(self.query, self.build, self.place)
+
+
 def decode_cursor(text: str, query: str, window: Window) -> Cursor:
     """Return the place that the text names, for the query and its window.
 
@@ -89,6 +109,15 @@ def decode_updates_cursor(text: str, query: str, since: datetime) -> UpdatesCurs
     return cursor
 
 
+def decode_place_cursor(text: str, query: str) -> PlaceCursor:
+    """Return the place that the text names; raises ApiError as decode_cursor does."""
+    bound_to, build, place = _decode(text, query, 3)
+    with _invalid():
+        if type(place) is not int or not 0 < place <= MAX_PLACE:
+            raise ValueError
+        return PlaceCursor(bound_to, _text(build), place)
+
+
 def query_digest(*parts: object) -> str:
     """Return a short text that is equal for equal queries."""
     text = json.dumps(parts, default=str)
@@ -96,7 +125,7 @@ def query_digest(*parts: object) -> str:
     return base64.urlsafe_b64encode(digest[:12]).decode()
 
 
-def _encode(*fields: str | datetime) -> str:
+def _encode(*fields: str | int | datetime) -> str:
     values = [
         _microseconds(field) if isinstance(field, datetime) else field
         for field in fields

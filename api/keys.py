@@ -21,7 +21,7 @@ OPEN_PATHS: Final = frozenset(
     {"/healthz", "/livez", "/metrics", "/docs", "/openapi.json"}
 )
 """What needs no key: what load balancers and monitors ask for, and the documentation,
-which has no data. Whatever lies under /docs/ is open too."""
+which has no data. Whatever lies under /docs/ and /static/ is open too."""
 
 REALM: Final = "Hyperliquid TWAP warehouse"
 CHALLENGES: Final = (
@@ -77,7 +77,7 @@ class RequireKey:
 
     def _may_pass(self, scope: Scope) -> bool:
         path: str = scope["path"]
-        if path in OPEN_PATHS or path.startswith("/docs/"):
+        if path in OPEN_PATHS or path.startswith(("/docs/", "/static/")):
             return True
         return any(self._is_key(each) for each in _presented(scope["headers"]))
 

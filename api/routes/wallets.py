@@ -79,7 +79,7 @@ async def get_tax_year(request: Request) -> Response:
         "tax_year",
         {
             "wallet": wallet,
-            "year_start": window.start,
+            "window_start": window.start,
             "as_of": window.end,
             # What is open at the year's end, whenever it began.
             "start": FIRST_MOMENT,

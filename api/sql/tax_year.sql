@@ -14,30 +14,12 @@ at_the_end as (
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
-        and event.ts between %(year_start)s and %(as_of)s
+        and event.ts between %(window_start)s and %(as_of)s
         and (event.valid_to is null or event.valid_to > %(as_of)s)
 ),
 
--- Of the TWAPs that had an event before the year and have the next one in it.
 at_the_start as (
-    select event.*
-    from marts.twap_status as event
-    where
-        event.wallet = %(wallet)s
-        and event.ts >= %(year_start)s::timestamptz - interval '8 days'
-        and event.ts < %(year_start)s
-        and event.valid_to between %(year_start)s and %(as_of)s
-
-    union all
-
-    select event.*
-    from marts.twap_status as event
-    where
-        event.wallet = %(wallet)s
-        -- A sum, as in pieces/open_states.sql.
-        and event.ts + interval '8 days' < %(year_start)s
-        and event.valid_to between %(year_start)s and %(as_of)s
-        and {{ lasting(event) }}
+    {{ before_window(event) }}
 ),
 
 changes as (
@@ -105,13 +87,13 @@ select
                 || format(
                     ',"executed_in_year":{"size":"%%s","notional":"%%s"}}',
                     case
-                        when still_open.ts < %(year_start)s then 0
+                        when still_open.ts < %(window_start)s then 0
                         else
                             coalesce(still_open.size_executed, 0)
                             - coalesce(before.size_executed, 0)
                     end,
                     case
-                        when still_open.ts < %(year_start)s then 0
+                        when still_open.ts < %(window_start)s then 0
                         else
                             coalesce(still_open.notional_executed, 0)
                             - coalesce(before.notional_executed, 0)

@@ -1,0 +1,32 @@
+"""What the page of a TWAP shows."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.requests import Request
+
+from api.certificate import read_covered
+from api.errors import ApiError
+from api.pages import View
+from api.pages.form import TWAP_FORM
+from api.query_string import required
+
+
+async def twap_view(request: Request, given: Mapping[str, str]) -> View:
+    """Return every event of a TWAP, and where each comes from.
+
+    Raises ApiError (404, 422, 503).
+    """
+    twap_id = required(TWAP_FORM["id"], given)
+    found, coverage = await read_covered(
+        request, "twap_events", {"twap_id": twap_id, "with_provenance": True}
+    )
+    if found.rows is None:
+        raise ApiError(404, "not_found", "No TWAP has this id.", field="id")
+    events = json.loads(f"[{found.rows}]")
+    values = {
+        "twap_id": twap_id,
+        "wallets": sorted({event["wallet"] for event in events}),
+        "events": events,
+    }
+    return View("twap.html", values, coverage)

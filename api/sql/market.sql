@@ -1,0 +1,154 @@
+-- What all wallets did in a span of days: those given, or the newest thirty. A TWAP counts
+-- on the day on which it ended, with all that it executed.
+with data_version as (
+    {{ data_version() }}
+),
+
+newest_day as (
+    select daily.day
+    from marts.twap_daily as daily
+    order by daily.day desc
+    limit 1
+),
+
+span as (
+    select
+        coalesce(%(first_day)s::date, (select day from newest_day) - 29) as first_day,
+        coalesce(%(last_day)s::date, (select day from newest_day)) as last_day
+),
+
+ended as materialized (
+    select
+        daily.day,
+        daily.asset,
+        daily.side,
+        daily.status,
+        daily.twaps,
+        coalesce(daily.notional_executed, 0) as notional
+    from marts.twap_daily as daily
+    where
+        daily.day >= (select first_day from span)
+        and daily.day <= (select last_day from span)
+),
+
+days as (
+    select
+        day,
+        sum(twaps) as twaps,
+        coalesce(sum(notional) filter (where side = 'B'), 0) as bought,
+        coalesce(sum(notional) filter (where side = 'A'), 0) as sold,
+        coalesce(sum(notional) filter (where side not in ('A', 'B')), 0) as other
+    from ended
+    group by day
+),
+
+assets as (
+    select
+        asset,
+        sum(twaps) as twaps,
+        sum(notional) as notional,
+        coalesce(sum(notional) filter (where side = 'B'), 0) as bought,
+        coalesce(sum(notional) filter (where side = 'A'), 0) as sold,
+        coalesce(sum(twaps) filter (where status = 'finished'), 0) as finished
+    from ended
+    group by asset
+),
+
+outcomes as (
+    select
+        status,
+        sum(twaps) as twaps,
+        sum(notional) as notional
+    from ended
+    group by status
+),
+
+largest as (
+    select
+        largest.day,
+        largest.twap_id,
+        largest.wallet,
+        largest.asset,
+        largest.side,
+        largest.status,
+        largest.size_executed,
+        largest.notional_executed,
+        largest.average_price
+    from marts.twap_daily_largest as largest
+    where
+        largest.day >= (select first_day from span)
+        and largest.day <= (select last_day from span)
+        and largest.rank <= %(largest_of_a_day)s
+)
+
+select
+    (select build_id from data_version) as build_id,
+    (select version from data_version) as version,
+    (select run_id from data_version) as run_id,
+    (select is_building from data_version) as is_building,
+    (select span.first_day from span) as first_day,
+    (select span.last_day from span) as last_day,
+    (select sum(days.twaps) from days) as twaps,
+    (select sum(assets.notional)::text from assets) as notional,
+    (
+        select
+            json_agg(
+                json_build_object(
+                    'day', days.day,
+                    'twaps', days.twaps,
+                    'bought', days.bought::text,
+                    'sold', days.sold::text,
+                    'other', days.other::text
+                )
+                order by days.day
+            )::text
+        from days
+    ) as days,
+    (
+        select
+            json_agg(
+                json_build_object(
+                    'asset', assets.asset,
+                    'twaps', assets.twaps,
+                    'notional', assets.notional::text,
+                    'bought', assets.bought::text,
+                    'sold', assets.sold::text,
+                    'finished', assets.finished
+                )
+                order by assets.notional desc, assets.asset collate "C"
+            )::text
+        from assets
+    ) as assets,
+    (
+        select
+            json_agg(
+                json_build_object(
+                    'status', outcomes.status,
+                    'twaps', outcomes.twaps,
+                    'notional', outcomes.notional::text
+                )
+                order by outcomes.twaps desc, outcomes.status collate "C"
+            )::text
+        from outcomes
+    ) as outcomes,
+    (
+        select
+            json_agg(
+                json_build_object(
+                    'day', largest.day,
+                    'twap_id', largest.twap_id,
+                    'wallet', largest.wallet,
+                    'asset', largest.asset,
+                    'side', largest.side,
+                    'status', largest.status,
+                    'size', largest.size_executed::text,
+                    'notional', largest.notional_executed::text,
+                    'price', largest.average_price::text
+                )
+                order by
+                    largest.day desc,
+                    largest.notional_executed desc,
+                    largest.twap_id collate "C"
+            )::text
+        from largest
+    ) as largest
