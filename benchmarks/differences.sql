@@ -72,6 +72,9 @@ others as (
         union all
         select row(twap_daily.*)::text as whole_row from marts.twap_daily
         union all
+        select row(twap_daily_largest.*)::text as whole_row
+        from marts.twap_daily_largest
+        union all
         select row(twap_digest.*)::text as whole_row from marts.twap_digest
     )
     except
@@ -79,6 +82,9 @@ others as (
         select row(twap_coverage.*)::text as whole_row from bench.twap_coverage
         union all
         select row(twap_daily.*)::text as whole_row from bench.twap_daily
+        union all
+        select row(twap_daily_largest.*)::text as whole_row
+        from bench.twap_daily_largest
         union all
         select row(twap_digest.*)::text as whole_row from bench.twap_digest
     )

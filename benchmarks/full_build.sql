@@ -180,6 +180,39 @@ group by (ts at time zone 'UTC')::date, asset, side, status;
 
 alter table bench.twap_daily add primary key (day, asset, side, status);
 
+create table bench.twap_daily_largest as
+with ranked as (
+    select
+        (ts at time zone 'UTC')::date as day,
+        row_number() over (
+            partition by (ts at time zone 'UTC')::date
+            order by
+                notional_executed desc,
+                twap_id collate "C" asc,
+                wallet collate "C" asc
+        )::integer as rank,
+        twap_id,
+        wallet,
+        asset,
+        side,
+        status,
+        size_executed,
+        notional_executed,
+        average_price,
+        started_at,
+        ended_at
+    from bench.twap_latest
+    where
+        is_terminal
+        and notional_executed > 0
+)
+
+select *
+from ranked
+where rank <= 10;
+
+alter table bench.twap_daily_largest add primary key (day, rank);
+
 create table bench.twap_digest as
 select
     (ts at time zone 'UTC')::date as day,

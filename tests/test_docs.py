@@ -7,11 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from sandbox import postgres
+from sandbox import postgres, sample
 from sandbox.s3 import S3Server
 from tests.conftest import new_database
-from tests.marts.hostile import hostile_body
-from tests.marts.test_hostile_values import WRITTEN
 from tests.marts.warehouse import Warehouse
 from warehouse import PROJECT_ROOT
 
@@ -26,12 +24,13 @@ QUERIES = [
 def marts(
     server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
+    """What `make demo` loads, but two days of it."""
     url = new_database(server)
     with S3Server() as s3:
         folder = Path(tmp_path_factory.mktemp("dlt"))
         warehouse = Warehouse(s3, url, folder)
-        warehouse.put("raw/twap_statuses/a.parquet", hostile_body(1, 90, 0.05), WRITTEN)
-        warehouse.put("raw/twap_statuses/b.parquet", b"", WRITTEN)
+        for published in sample.generate(days=2):
+            warehouse.put(published.key, published.body, published.last_modified)
         warehouse.run()
         yield url
 
@@ -49,3 +48,15 @@ def test_a_digest_agrees_when_it_is_taken_by_hand(marts: str) -> None:
     with psycopg.connect(marts) as connection:
         rows = connection.execute(by_hand.encode()).fetchall()
     assert [row[2] for row in rows] == [True]
+
+
+@pytest.mark.parametrize("mart", ["twap_daily", "twap_daily_largest"])
+def test_a_range_of_days_is_read_by_the_key(marts: str, mart: str) -> None:
+    (query,) = [query for _, query in QUERIES if f"marts.{mart}\nwhere day" in query]
+    with psycopg.connect(marts) as connection:
+        # The tables of a test are too small to need an index.
+        connection.execute("set enable_seqscan = off")
+        plan = connection.execute(f"explain {query}".encode()).fetchall()
+    text = "\n".join(line for (line,) in plan)
+    assert f"{mart}_pkey" in text
+    assert "Index Cond: ((day >=" in text

@@ -225,6 +225,7 @@ class Oracle:
             "twap_status_rejected": rejected,
             "twap_coverage": coverage(status),
             "twap_daily": daily(latest),
+            "twap_daily_largest": daily_largest(latest),
             "twap_digest": digests(status),
         }
 
@@ -285,6 +286,30 @@ def daily(latest: list[Row]) -> list[Row]:
         }
         for (day, asset, side, status), twaps in groups.items()
     ]
+
+
+def daily_largest(latest: list[Row]) -> list[Row]:
+    """Return twap_daily_largest."""
+    days: dict[Any, list[Row]] = defaultdict(list)
+    for twap in latest:
+        if twap["is_terminal"] and (twap["notional_executed"] or 0) > 0:
+            days[twap["ts"].date()].append(twap)
+    rows = []
+    for day, twaps in days.items():
+        twaps.sort(key=lambda twap: (twap["twap_id"].encode(), twap["wallet"].encode()))
+        # Stable, also when reversed: the order of the ids stays among equals.
+        twaps.sort(key=lambda twap: twap["notional_executed"], reverse=True)
+        rows += [
+            {"day": day, "rank": rank, **{name: twap[name] for name in TOLD_OF_LARGEST}}
+            for rank, twap in enumerate(twaps[:10], start=1)
+        ]
+    return rows
+
+
+TOLD_OF_LARGEST = (
+    *("twap_id", "wallet", "asset", "side", "status", "size_executed"),
+    *("notional_executed", "average_price", "started_at", "ended_at"),
+)
 
 
 def total(twaps: list[Row], name: str) -> Decimal | None:

@@ -201,6 +201,7 @@ KEYS = {
     "twap_withdrawn": ("twap_id", "wallet"),
     "twap_coverage": ("hour",),
     "twap_daily": ("day", "asset", "side", "status"),
+    "twap_daily_largest": ("day", "rank"),
     "twap_digest": ("day",),
     "etl_s3_ingest_log": ("object_key",),
     "twap_status_rejected": ("s3_object_key", "s3_etag", "row_number"),

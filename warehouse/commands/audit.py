@@ -20,6 +20,7 @@ MARTS = (
     "twap_status_rejected",
     "twap_coverage",
     "twap_daily",
+    "twap_daily_largest",
     "twap_digest",
 )
 NOT_OF_TWAPS = ("etl_builds", "etl_runs", "etl_s3_ingest_log")

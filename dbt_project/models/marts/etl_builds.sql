@@ -17,6 +17,7 @@ A full refresh keeps its rows, they are history.
 -- depends_on: {{ ref('etl_runs') }}
 -- depends_on: {{ ref('twap_coverage') }}
 -- depends_on: {{ ref('twap_daily') }}
+-- depends_on: {{ ref('twap_daily_largest') }}
 -- depends_on: {{ ref('twap_digest') }}
 
 {{ this_build(ref('int_loads'), 'clock_timestamp()') }}
