@@ -33,7 +33,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 
 def grouped(amount: str | int | None) -> str:
-    """Return an exact decimal with commas between thousands, without zeros at its end."""
+    """Return an exact decimal with commas between thousands and no zeros at its end."""
     if amount is None:
         return NOTHING
     text = f"{Decimal(amount):,f}"

@@ -48,7 +48,7 @@ WALLET_FORM: Final = {
         WALKING["cursor"],
     )
 }
-MARKET_FORM: Final = {"from": FROM, "to": TO}
+MARKET_FORM: Final = {each.name: each for each in (FROM, TO, WALLET_FORM["asset"])}
 TWAP_FORM: Final = {"id": replace(TWAP_ID, name="id", location="query")}
 
 

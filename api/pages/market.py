@@ -19,7 +19,8 @@ MOST_DAYS: Final = 31
 async def market_view(request: Request, given: Mapping[str, str]) -> View:
     """Return what the page shows.
 
-    Without dates it shows the newest thirty days. Raises ApiError (422, 503).
+    Without dates it shows the newest thirty days; with an asset, that one alone.
+    Raises ApiError (422, 503).
     """
     named = api_window(given)
     days = 30
@@ -32,14 +33,14 @@ async def market_view(request: Request, given: Mapping[str, str]) -> View:
         request,
         "market",
         {
+            "asset": given.get("asset"),
             "first_day": first,
             "last_day": last,
             "largest_of_a_day": 3 if days <= MOST_DAYS else 1,
         },
     )
     values = {
-        "given": _shown_span(given, found.first_day, found.last_day),
-        "years": [],
+        "given": {**given, **_span(found.first_day, found.last_day)},
         "twaps": found.twaps,
         "notional": found.notional,
         "days": json.loads(found.days or "[]"),
@@ -50,9 +51,7 @@ async def market_view(request: Request, given: Mapping[str, str]) -> View:
     return View("market.html", values, coverage)
 
 
-def _shown_span(
-    given: Mapping[str, str], first: date | None, last: date | None
-) -> Mapping[str, str]:
+def _span(first: date | None, last: date | None) -> dict[str, str]:
     if first is None or last is None:
-        return given
+        return {}
     return {"from": first.isoformat(), "to": last.isoformat()}

@@ -29,6 +29,25 @@ ended as materialized (
     where
         daily.day >= (select first_day from span)
         and daily.day <= (select last_day from span)
+        and (%(asset)s::text is null or daily.asset = %(asset)s)
+),
+
+outcomes_of_days as (
+    select
+        day,
+        status,
+        sum(twaps) as twaps
+    from ended
+    group by day, status
+),
+
+outcomes_of_assets as (
+    select
+        asset,
+        status,
+        sum(twaps) as twaps
+    from ended
+    group by asset, status
 ),
 
 days as (
@@ -48,8 +67,7 @@ assets as (
         sum(twaps) as twaps,
         sum(notional) as notional,
         coalesce(sum(notional) filter (where side = 'B'), 0) as bought,
-        coalesce(sum(notional) filter (where side = 'A'), 0) as sold,
-        coalesce(sum(twaps) filter (where status = 'finished'), 0) as finished
+        coalesce(sum(notional) filter (where side = 'A'), 0) as sold
     from ended
     group by asset
 ),
@@ -73,12 +91,18 @@ largest as (
         largest.status,
         largest.size_executed,
         largest.notional_executed,
-        largest.average_price
+        largest.average_price,
+        largest.rank
     from marts.twap_daily_largest as largest
     where
         largest.day >= (select first_day from span)
         and largest.day <= (select last_day from span)
-        and largest.rank <= %(largest_of_a_day)s
+        and (
+            largest.rank <= %(largest_of_a_day)s
+            -- Of one asset, all that are among the largest of all.
+            or largest.asset = %(asset)s
+        )
+        and (%(asset)s::text is null or largest.asset = %(asset)s)
 )
 
 select
@@ -98,7 +122,12 @@ select
                     'twaps', days.twaps,
                     'bought', days.bought::text,
                     'sold', days.sold::text,
-                    'other', days.other::text
+                    'other', days.other::text,
+                    'outcomes', (
+                        select json_object_agg(each.status, each.twaps)
+                        from outcomes_of_days as each
+                        where each.day = days.day
+                    )
                 )
                 order by days.day
             )::text
@@ -113,7 +142,11 @@ select
                     'notional', assets.notional::text,
                     'bought', assets.bought::text,
                     'sold', assets.sold::text,
-                    'finished', assets.finished
+                    'outcomes', (
+                        select json_object_agg(each.status, each.twaps)
+                        from outcomes_of_assets as each
+                        where each.asset = assets.asset
+                    )
                 )
                 order by assets.notional desc, assets.asset collate "C"
             )::text
@@ -145,10 +178,7 @@ select
                     'notional', largest.notional_executed::text,
                     'price', largest.average_price::text
                 )
-                order by
-                    largest.day desc,
-                    largest.notional_executed desc,
-                    largest.twap_id collate "C"
+                order by largest.day desc, largest.rank
             )::text
         from largest
     ) as largest

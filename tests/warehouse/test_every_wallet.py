@@ -17,7 +17,14 @@ from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.auditor import MICROSECOND, Auditor, added, new_year, show
 from tests.warehouse.command import environment, serving
-from tests.warehouse.visitor import amounts_compared, export, get, tax_year, walk
+from tests.warehouse.visitor import (
+    amounts_compared,
+    export,
+    get,
+    page,
+    tax_year,
+    walk,
+)
 from tests.warehouse.year_edges import EDGE, EDGES, NEW_YEAR
 
 YEARS = range(2024, 2028)
@@ -122,6 +129,34 @@ def test_tax_years_of_every_wallet_are_differences_of_its_states(
             totals, still_open = tax_year(instance.api, wallet, year)
             assert totals == instance.auditor.totals(wallet, year), (wallet, year)
             assert still_open == instance.auditor.open_at(wallet, new_year(year + 1))
+
+
+def test_page_of_every_wallet_adds_up_by_asset_and_by_day(instance: Instance) -> None:
+    for wallet in instance.auditor.wallets:
+        for year in YEARS:
+            shown = page(instance.api, wallet=wallet, year=year)
+            wanted = instance.auditor.totals(wallet, year)
+            assert shown.totals == wanted, (wallet, year)
+            by_side = added(
+                {("", side): [usd]} for (_, side), [_, _, usd] in wanted.items()
+            )
+            for side, name in (("B", "bought"), ("A", "sold")):
+                usd = by_side.get(("", side), [Decimal(0)])[0]
+                assert sum(day[name] for day in shown.days.values()) == usd
+
+
+def test_table_of_every_wallet_has_the_twaps_of_its_walk_in_any_order(
+    instance: Instance,
+) -> None:
+    def ids(query: dict[str, Any]) -> list[str]:
+        return [twap["twap_id"] for twap in walk(instance.api, **query)]
+
+    for wallet in instance.auditor.wallets:
+        query = {"wallet": wallet, "year": 2025}
+        assert page(instance.api, **query).all_twap_ids() == ids(query)
+        for sort in ("notional", "-asset"):
+            listed = page(instance.api, **query, sort=sort).all_twap_ids()
+            assert sorted(listed) == sorted(ids(query))
 
 
 def test_consecutive_tax_years_of_every_wallet_add_up_to_all_it_executed(

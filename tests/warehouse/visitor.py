@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import httpx
 from pyarrow import parquet
 
+from tests.html_tables import tables
 from tests.warehouse.auditor import digits, show
 
 
@@ -131,6 +135,62 @@ def tax_year(
     }
     assert len(totals) == len(body["totals"])
     return totals, {twap["twap_id"] for twap in body["open_twaps"]}
+
+
+@dataclass
+class WalletPage:
+    """What a person sees of a wallet: the page's first three tables."""
+
+    api: httpx.Client
+    html: str
+
+    @property
+    def days(self) -> dict[str, dict[str, Decimal]]:
+        """What was bought and sold on each day, in USD."""
+        return {
+            row[0]: {"bought": _amount(row[1]), "sold": _amount(row[2])}
+            for row in self._table("Day")
+        }
+
+    @property
+    def totals(self) -> dict[tuple[str, str], list[Any]]:
+        """As `tax_year` gives them."""
+        sides = {"Buy": "B", "Sell": "A"}
+        return {
+            (asset, sides.get(side, side)): [
+                int(_amount(twaps)),
+                _amount(size),
+                _amount(usd),
+            ]
+            for asset, side, twaps, size, usd in self._table("Asset")
+        }
+
+    def all_twap_ids(self) -> list[str]:
+        """The TWAPs of the table, from this page of it to its last."""
+        ids = [row[0] for row in self._table("TWAP")]
+        following = re.search(r'rel="next" href="([^"#]*)', self.html)
+        if following is None:
+            return ids
+        answer = self.api.get("/" + unescape(following[1]))
+        assert answer.status_code == 200, answer.text
+        return ids + WalletPage(self.api, answer.text).all_twap_ids()
+
+    def _table(self, first_heading: str) -> list[list[str]]:
+        for heading, *rows in tables(self.html):
+            if heading[0] == first_heading:
+                return rows
+        return []
+
+
+def page(api: httpx.Client, **query: Any) -> WalletPage:
+    """The page of a wallet, which must be good."""
+    answer = api.get("/", params=query)
+    assert answer.status_code == 200, answer.text
+    return WalletPage(api, answer.text)
+
+
+def _amount(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
 
 
 class Mirror:

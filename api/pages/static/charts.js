@@ -81,19 +81,23 @@ function drawDays(figure) {
         day: seconds(dataset.day),
         bought: Number(dataset.bought),
         sold: Number(dataset.sold),
+        other: Number(dataset.other),
     }));
     if (rows.length === 0) {
         return;
     }
     const readout = element(figure, "p", "readout");
     const bars = uPlot.paths.bars({ size: [0.8, 48], align: 1 });
-    // Sold stands on top of bought: the whole column is drawn first, then what was bought.
+    // What stands on top is drawn first, as a whole column, and the rest over it.
     const series = name => ({ fill: () => colour(name), width: 0, paths: bars, points: { show: false } });
     draw(
         figure,
         {
-            scales: { x: { range: [rows[0].day, rows.at(-1).day + DAY] } },
-            series: [{}, series("sold"), series("bought")],
+            scales: {
+                x: { range: [rows[0].day, rows.at(-1).day + DAY] },
+                y: { range: (_, least, most) => [0, most * 1.05] },
+            },
+            series: [{}, series("other"), series("sold"), series("bought")],
             hooks: {
                 setCursor: [
                     plot => {
@@ -105,7 +109,12 @@ function drawDays(figure) {
                 ],
             },
         },
-        [rows.map(row => row.day), rows.map(row => row.bought + row.sold), rows.map(row => row.bought)],
+        [
+            rows.map(row => row.day),
+            rows.map(row => row.bought + row.sold + row.other),
+            rows.map(row => row.bought + row.sold),
+            rows.map(row => row.bought),
+        ],
     );
     const legend = element(figure, "ul", "legend");
     element(legend, "li", "bought", "bought");
