@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from api.errors import bad_parameter
 from api.instants import parse_instant
@@ -51,20 +51,22 @@ WALLET_FORM: Final = {
 MARKET_FORM: Final = {each.name: each for each in (FROM, TO, WALLET_FORM["asset"])}
 TWAP_FORM: Final = {"id": replace(TWAP_ID, name="id", location="query")}
 
+Typed = dict[str, str]
 
-def tidy_query(query_string: bytes, known: Mapping[str, Parameter]) -> str | None:
-    """Return the query without what says nothing, or None when it has nothing of that.
 
-    A form sends fields that were left empty, and both ways to name a window, of which
-    dates win; links that people share are given parameters by others.
+def tidy(query_string: bytes, known: Mapping[str, Parameter]) -> tuple[Typed, bool]:
+    """Return what was typed into a form, and whether the query says just that.
+
+    A form also sends fields that were left empty, and both ways to name a window, of
+    which dates win; and links that people share are given parameters by others.
     """
     pairs = parse_qsl(query_string.decode(errors="replace"), keep_blank_values=True)
-    kept = {
+    typed = {
         name: text.strip() for name, text in pairs if name in known and text.strip()
     }
-    if "from" in kept or "to" in kept:
-        kept.pop("year", None)
-    return None if list(kept.items()) == pairs else urlencode(kept)
+    if "from" in typed or "to" in typed:
+        typed.pop("year", None)
+    return typed, list(typed.items()) == pairs
 
 
 def api_window(given: Mapping[str, str]) -> dict[str, str]:

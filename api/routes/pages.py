@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.errors import ApiError
 from api.pages import View, render
-from api.pages.form import MARKET_FORM, TWAP_FORM, WALLET_FORM, tidy_query
+from api.pages.form import MARKET_FORM, TWAP_FORM, WALLET_FORM, tidy
 from api.pages.market import market_view
 from api.pages.twap import twap_view
 from api.pages.wallet import newest_year, wallet_view
@@ -61,17 +61,15 @@ async def _page(
     request: Request, form: Mapping[str, Parameter], view: Viewer
 ) -> Response:
     query_string = request.scope["query_string"]
-    tidy = tidy_query(query_string, form)
-    if tidy is not None:
-        return Moved(tidy).response()
-    given: dict[str, str] = {}
+    typed, is_tidy = tidy(query_string, form)
     try:
-        given = read_query(query_string, form)
-        shown = await view(request, given)
+        if not is_tidy:
+            raise Moved(urlencode(typed))
+        shown = await view(request, read_query(query_string, form))
     except Moved as moved:
         return moved.response()
     except ApiError as error:
-        text = render("error.html", {"given": given, **error_in_words(error)})
+        text = render("error.html", {"given": typed, **error_in_words(error)})
         return Response(text, error.status, error.headers, HTML)
     headers = shown.coverage.version.headers(request, HTML)
     return not_modified(request, headers) or Response(

@@ -148,7 +148,7 @@ select
                         where each.asset = assets.asset
                     )
                 )
-                order by assets.notional desc, assets.asset collate "C"
+                order by assets.notional desc, assets.asset collate "C" asc
             )::text
         from assets
     ) as assets,
@@ -160,7 +160,7 @@ select
                     'twaps', outcomes.twaps,
                     'notional', outcomes.notional::text
                 )
-                order by outcomes.twaps desc, outcomes.status collate "C"
+                order by outcomes.twaps desc, outcomes.status collate "C" asc
             )::text
         from outcomes
     ) as outcomes,
@@ -178,7 +178,7 @@ select
                     'notional', largest.notional_executed::text,
                     'price', largest.average_price::text
                 )
-                order by largest.day desc, largest.rank
+                order by largest.day desc, largest.rank asc
             )::text
         from largest
     ) as largest

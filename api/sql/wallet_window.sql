@@ -111,7 +111,10 @@ select
                     'size', totals.size::text,
                     'notional', totals.notional::text
                 )
-                order by totals.notional desc, totals.asset collate "C", totals.side
+                order by
+                    totals.notional desc,
+                    totals.asset collate "C" asc,
+                    totals.side asc
             )::text
         from totals
     ) as totals,
@@ -133,7 +136,7 @@ select
         select
             json_agg(
                 json_build_object('status', outcomes.status, 'twaps', outcomes.twaps)
-                order by outcomes.twaps desc, outcomes.status collate "C"
+                order by outcomes.twaps desc, outcomes.status collate "C" asc
             )::text
         from outcomes
     ) as outcomes,

@@ -175,6 +175,7 @@ class Marts:
                 self._write_life(life)
             for key, updated_at in self._withdrawn.items():
                 self._insert("twap_withdrawn", (*key, updated_at))
+            self._write_days()
             self._log_hours()
             self._log_objects(at_time)
             self._log_build(at_time, project_version, finished=finished)
@@ -223,6 +224,37 @@ class Marts:
             ),
             f"({', '.join(names)}, is_terminal, event_count, s3_etag, row_number, "
             "copies, updated_at, revised_at)",
+        )
+
+    def _write_days(self) -> None:
+        """Only what the pages read of the days."""
+        self.connection.execute("delete from marts.twap_daily")
+        self.connection.execute("delete from marts.twap_daily_largest")
+        self.connection.execute(
+            """
+            insert into marts.twap_daily
+            select
+                (ts at time zone 'UTC')::date, asset, side, status, count(*),
+                sum(size_executed), sum(notional_executed), count(distinct wallet)
+            from marts.twap_latest
+            where is_terminal
+            group by 1, 2, 3, 4
+            """
+        )
+        self.connection.execute(
+            """
+            insert into marts.twap_daily_largest
+            select
+                (ts at time zone 'UTC')::date,
+                row_number() over (
+                    partition by (ts at time zone 'UTC')::date
+                    order by notional_executed desc, twap_id
+                ),
+                twap_id, wallet, asset, side, status, size_executed,
+                notional_executed, average_price, order_ts, ts
+            from marts.twap_latest
+            where is_terminal and notional_executed > 0
+            """
         )
 
     def _log_objects(self, at: datetime) -> None:

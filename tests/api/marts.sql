@@ -71,6 +71,34 @@ on marts.twap_latest (wallet, updated_at, twap_id collate "C");
 create index idx_twap_latest_open on marts.twap_latest (twap_id)
 where is_terminal = false;
 
+create table marts.twap_daily (
+    day date not null,
+    asset text not null,
+    side text not null,
+    status text not null,
+    twaps integer not null,
+    size_executed numeric,
+    notional_executed numeric,
+    wallets integer not null,
+    primary key (day, asset, side, status)
+);
+
+create table marts.twap_daily_largest (
+    day date not null,
+    rank integer not null,
+    twap_id text not null,
+    wallet text not null,
+    asset text not null,
+    side text not null,
+    status text not null,
+    size_executed numeric,
+    notional_executed numeric not null,
+    average_price numeric,
+    started_at timestamptz,
+    ended_at timestamptz,
+    primary key (day, rank)
+);
+
 create table marts.twap_withdrawn (
     twap_id text not null,
     wallet text not null,

@@ -36,6 +36,16 @@ select
     1, 1, 1, 1, 1, 1, true, false, false, 'k', 'e', n, 1, now(), now()
 from generate_series(1, 10000) as n;
 
+insert into marts.twap_daily
+select '2020-01-01'::date + n, 'BTC', 'B', 'finished', 1, 1, 1, 1
+from generate_series(1, 2000) as n;
+
+insert into marts.twap_daily_largest
+select
+    '2020-01-01'::date + n, 1, n::text, 'w', 'BTC', 'B', 'finished', 1, 1, 1, now(),
+    now()
+from generate_series(1, 2000) as n;
+
 insert into marts.twap_withdrawn
 select n::text, 'w' || n % 50, now() from generate_series(1, 10000) as n;
 
@@ -65,10 +75,13 @@ INDEXES = {
     "export_csv": OF_A_WALLET,
     "export_digits": OF_A_WALLET,
     "export_ndjson": OF_A_WALLET,
+    "market": {"twap_daily_pkey", "twap_daily_largest_pkey"},
     "tax_year": OF_A_WALLET | NOW_AND_OPEN,
     "twap_events": {"idx_twap_status_twap_id"},
     "twap_page": OF_A_WALLET | NOW_AND_OPEN | CHANGES,
+    "twaps_sorted": OF_A_WALLET | NOW_AND_OPEN,
     "twap_updates": NOW_AND_OPEN | CHANGES,
+    "wallet_window": OF_A_WALLET | {"idx_twap_status_lasting"},
     "wallet": OF_A_WALLET | {"idx_twap_status_ts", "idx_twap_latest_wallet_updated_at"},
 }
 """Of the marts of TWAPs, what each query reads them by."""
