@@ -6,7 +6,9 @@ breaks the Content-Security-Policy, and for a request to anybody else.
 
 import csv
 import io
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +19,11 @@ from playwright.sync_api import Download, Page, expect
 
 from tests.browser.conftest import Open, Site
 from tests.warehouse.visitor import export, walk
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("chromium") is None and "CI" not in os.environ,
+    reason="Chromium is not here; on Debian: apt-get install chromium",
+)
 
 NARROW = {"viewport": {"width": 360, "height": 740}}
 DARK = {"color_scheme": "dark"}
