@@ -73,7 +73,7 @@ $(VENV)/.complete: requirements-dev.txt
 		echo "$(PYTHON) is too old: 3.11 or newer is needed, named by make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv is missing. On Debian: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Setting up .venv, once …" >&2
+	@echo "Setting up .venv, once: a minute or two …" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements-dev.txt

@@ -42,6 +42,9 @@ class Silent:
     def advance(self, objects: int, size: int) -> None:
         """Say nothing."""
 
+    def landed(self, objects: int) -> None:
+        """Say nothing."""
+
 
 def land(url: str) -> dict[str, float]:
     """Land the whole bucket: from the listing to staged and indexed rows."""

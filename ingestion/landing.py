@@ -79,6 +79,7 @@ class Landing:
             self._tally.load_ids += [load for load in loads if isinstance(load, str)]
             if not refused:
                 self._count(package)
+                self._progress.landed(len(objects))
         if package.stopped_by:
             raise package.stopped_by
         return _failures(refused)

@@ -60,4 +60,6 @@ def _check_key(key: str, objects: Sequence[S3Object], source: S3Source) -> None:
             "Give the whole key, as a listing shows it."
         )
     if not is_data(key):
-        raise UserError(f"{key} is no data, by its name: it is never fetched.")
+        raise UserError(
+            f"{key} is no data, by its name: it is never fetched. Give another key."
+        )

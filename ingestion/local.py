@@ -24,7 +24,10 @@ def list_local(paths: Sequence[Path]) -> list[S3Object]:
     found: dict[str, S3Object] = {}
     for path in paths:
         if not path.exists():
-            raise UserError(f"There is no file or folder {path}. Nothing was landed.")
+            raise UserError(
+                f"There is no file or folder {path}. "
+                "Nothing was landed: check the path, then run again."
+            )
         for file in _files(path):
             found[_key(file)] = _described(file)
     return list(found.values())
@@ -70,7 +73,8 @@ def _described(file: Path) -> S3Object:
         stat = file.stat()
     except OSError as error:
         raise UserError(
-            f"{file} cannot be read: {error.strerror}. Nothing was landed."
+            f"{file} cannot be read: {error.strerror}. "
+            "Nothing was landed: let this login read it, or leave it out."
         ) from None
     return S3Object(
         key=_key(file),

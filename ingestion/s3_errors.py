@@ -49,7 +49,8 @@ def raise_user_error_if_hopeless(error: Exception, where: str) -> None:
         ) from None
     if isinstance(error, SSOError | TokenRetrievalError):
         raise UserError(
-            f"The AWS login for {where} has ended: {error}. Log in again."
+            f"The AWS login for {where} has ended: {error}. "
+            "Log in again, such as by `aws sso login`, then run again."
         ) from None
     if not isinstance(error, ClientError):
         return
@@ -67,7 +68,7 @@ def raise_user_error_if_hopeless(error: Exception, where: str) -> None:
     if code in _WRONG_REGION:
         raise UserError(
             f"The bucket of {where} lies in another region: {_said(error)}. "
-            "Set AWS_REGION."
+            f"Set AWS_REGION to {_region(error)}."
         ) from None
 
 
@@ -77,7 +78,7 @@ def listing_error(error: Exception, where: str) -> UserError:
         return UserError(
             f"S3 denies access to {where}: {_said(error)}. Requester pays: "
             "check that AWS_REQUEST_PAYER is `requester`, and that the AWS login may "
-            "read S3."
+            "list and get it; docs/quickstart.md has a policy that lets it."
         )
     if isinstance(error, ConnectionError | HTTPClientError):
         return UserError(
@@ -107,6 +108,12 @@ def object_failure(error: BotoCoreError | ClientError) -> ObjectFailed:
 
 def _code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
+
+
+def _region(error: ClientError) -> str:
+    """Where S3 says that the bucket lies, if it does."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return str(headers.get("x-amz-bucket-region", "the bucket's own"))
 
 
 def _said(error: ClientError) -> str:

@@ -120,7 +120,7 @@ def stop(folder: Path = DEFAULT_FOLDER) -> None:
                     reason = _last_words(error.stdout)
                     raise UserError(
                         f"The sandbox's Postgres does not stop: {reason} "
-                        f"Its log is {place.log}."
+                        f"Its log is {place.log}. Try again, or end it by hand."
                     ) from None
         shutil.rmtree(place.sockets, ignore_errors=True)
 

@@ -58,6 +58,19 @@ def test_readme_is_short_enough_to_read() -> None:
     assert len(README.splitlines()) < 200
 
 
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    for page in (PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^):]+)\)", page.read_text()):
+            path, _, anchor = link.partition("#")
+            there = page.parent / path if path else page
+            assert there.exists(), (page.name, link)
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+                slugs = [re.sub(r"[^\w -]", "", each.lower()) for each in headings]
+                slugs = [slug.replace(" ", "-") for slug in slugs]
+                assert anchor in slugs, (page.name, link)
+
+
 def test_one_version_everywhere() -> None:
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())
     dbt = yaml.safe_load((PROJECT_ROOT / "dbt_project.yml").read_text())

@@ -117,6 +117,7 @@ def _moment(text: str) -> datetime:
 def _elt(options: argparse.Namespace, settings: Settings) -> int:
     garbage.collect_rarely()
     from ingestion import Selection
+    from warehouse.commands import summary
     from warehouse.commands.databases import database_url
     from warehouse.commands.elt import elt
 
@@ -126,7 +127,10 @@ def _elt(options: argparse.Namespace, settings: Settings) -> int:
         local_files=tuple(options.local_file),
         dry_run=options.dry_run,
     )
-    return elt(selection, settings, database_url(settings), dbt_beside=True)
+    exit_status = elt(selection, settings, database_url(settings), dbt_beside=True)
+    if summary.is_for_people():
+        summary.print_next_steps(settings, was_dry=selection.dry_run)
+    return exit_status
 
 
 def _demo(_options: argparse.Namespace, settings: Settings) -> int:

@@ -71,7 +71,8 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
         connection.close()
         raise UserError(
             f"Postgres is too old ({where(url)} is version "
-            f"{connection.info.server_version // 10000}): 16 or newer is needed."
+            f"{connection.info.server_version // 10000}): 16 or newer is needed. "
+            "Upgrade it, or let DATABASE_URL name another."
         )
     connection.execute("set time zone 'UTC'")
     return connection

@@ -4,9 +4,10 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -16,10 +17,36 @@ from warehouse.errors import UserError
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
 log = structlog.get_logger("warehouse.dbt")
 
 DBT_DIR = LOCAL_DIR / "dbt"
+
+
+class Step(NamedTuple):
+    """How far dbt is: the model begun last, and how many models and tests are done."""
+
+    model: str
+    done: int
+    total: int
+
+
+class Oddity(NamedTuple):
+    """A test that only warns, and how many rows of the source it has found."""
+
+    test: str
+    rows: int
+
+
+Tell = Callable[[Step | Oddity], None]
+"""Who is told what dbt does; it is called from dbt's threads, one at a time."""
+
+
+def log_oddities(said: Step | Oddity) -> None:
+    """Write a log line for an oddity, and none for a step."""
+    if isinstance(said, Oddity):
+        log.warning("source_is_odd", test=said.test, rows=said.rows)
 
 
 def folder(database_url: str) -> Path:
@@ -41,11 +68,13 @@ def run(
     *,
     quiet: bool = False,
     manifest: "Manifest | None" = None,
+    tell: Tell = log_oddities,
 ) -> None:
     """Run one dbt command, such as `["build", "--full-refresh"]`.
 
     `quiet` keeps dbt's own lines off the terminal; the logs in `folder` have them all.
-    `manifest` is the project as `read_project` gave it.
+    `manifest` is the project as `read_project` gave it. `tell` is told of each step,
+    and at the end of each oddity.
     Raises UserError that names each node that failed, with its message.
     """
     ours = folder(database_url)
@@ -53,14 +82,21 @@ def run(
     # Imported late: it takes longer than many a command that does not need it.
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner(manifest).invoke(_command(arguments, ours, quiet=quiet))
+    command = _command(arguments, ours, quiet=quiet)
+    outcome = dbtRunner(manifest, [_steps(tell)]).invoke(command)
     for result in getattr(outcome.result, "results", []):
         if result.status == "warn":
-            log.warning("source_is_odd", test=result.node.name, rows=result.failures)
+            tell(Oddity(result.node.name, result.failures))
     if outcome.success:
         return
+    if isinstance(outcome.exception, KeyboardInterrupt):
+        raise outcome.exception
     if outcome.exception is not None:
-        raise UserError(f"dbt {arguments[0]} could not run: {outcome.exception}")
+        reason = " ".join(str(outcome.exception).split())
+        raise UserError(
+            f"dbt {arguments[0]} could not run: {reason}. "
+            f"Mend that, then run again; {ours / 'logs'} has all that dbt said."
+        )
     failed = [
         f"{result.node.name}: {' '.join((result.message or result.status).split())}"
         for result in getattr(outcome.result, "results", [])
@@ -68,8 +104,30 @@ def run(
     ]
     raise UserError(
         f"dbt {arguments[0]} failed: {' | '.join(failed)}. "
-        f"Nothing that has landed is lost; {ours / 'logs'} has all that dbt said."
+        "Nothing that has landed is lost: mend that, then run again; "
+        f"{ours / 'logs'} has all that dbt said."
     )
+
+
+def _steps(tell: Tell) -> "Callable[[EventMsg], None]":
+    """Return a listener to dbt's events that makes steps of them."""
+    one_at_a_time = threading.Lock()
+    step = Step("", 0, 0)
+
+    def hear(event: "EventMsg") -> None:
+        nonlocal step
+        if event.info.name not in ("ConcurrencyLine", "NodeStart", "NodeFinished"):
+            return
+        with one_at_a_time:
+            if event.info.name == "ConcurrencyLine":
+                step = step._replace(total=event.data.node_count)
+            elif event.info.name == "NodeFinished":
+                step = step._replace(done=step.done + 1)
+            elif event.data.node_info.resource_type == "model":
+                step = step._replace(model=event.data.node_info.node_name)
+            tell(step)
+
+    return hear
 
 
 def read_project(database_url: str) -> "Manifest | None":

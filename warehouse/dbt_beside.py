@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -39,21 +40,25 @@ class DbtBeside:
             self._process.start()
             theirs.close()
 
-    def run(self, arguments: Sequence[str]) -> None:
-        """Run one dbt command, quietly. Raises UserError as `dbt.run` does."""
+    def run(self, arguments: Sequence[str], tell: dbt.Tell = dbt.log_oddities) -> None:
+        """Run one dbt command, quietly, and `tell` what it does, as `dbt.run` does.
+
+        Raises UserError as that does.
+        """
         if self._process is None:
-            dbt.run(arguments, self._database_url, quiet=True)
+            dbt.run(arguments, self._database_url, quiet=True, tell=tell)
             return
         try:
             self._pipe.send(arguments)
-            failure = self._pipe.recv()
+            while isinstance(said := self._pipe.recv(), dbt.Step | dbt.Oddity):
+                tell(said)
         except (EOFError, OSError):
             raise UserError(
                 "The process that ran dbt was ended from outside, perhaps for want of "
                 "memory. Nothing that has landed is lost: run it again."
             ) from None
-        if failure is not None:
-            raise UserError(failure)
+        if said is not None:
+            raise UserError(said)
 
     def __exit__(
         self,
@@ -68,6 +73,11 @@ class DbtBeside:
 
 
 def _serve(pipe: Pipe, database_url: str) -> None:
+    def tell(said: dbt.Step | dbt.Oddity) -> None:
+        # When nobody listens any more, the build goes on all the same.
+        with suppress(OSError):
+            pipe.send(said)
+
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         garbage.collect_rarely()
@@ -77,7 +87,9 @@ def _serve(pipe: Pipe, database_url: str) -> None:
         while True:
             arguments = pipe.recv()
             try:
-                dbt.run(arguments, database_url, quiet=True, manifest=manifest)
+                dbt.run(
+                    arguments, database_url, quiet=True, manifest=manifest, tell=tell
+                )
             except UserError as error:
                 pipe.send(str(error))
             else:

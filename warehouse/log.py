@@ -2,8 +2,17 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is by then: progress bars stand in for it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def configure(level: str, log_format: str) -> None:
@@ -24,7 +33,7 @@ def configure(level: str, log_format: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

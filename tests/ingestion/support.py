@@ -43,12 +43,16 @@ class Silent:
     def __init__(self) -> None:
         self.total = (0, 0)
         self.done = (0, 0)
+        self.landed_objects = 0
 
     def start(self, objects: int, size: int) -> None:
         self.total = (objects, size)
 
     def advance(self, objects: int, size: int) -> None:
         self.done = (self.done[0] + objects, self.done[1] + size)
+
+    def landed(self, objects: int) -> None:
+        self.landed_objects += objects
 
 
 @dataclass

@@ -25,6 +25,14 @@ def test_unit_tests_of_every_rule_of_interpretation_pass(warehouse: Warehouse) -
     assert len(results) >= 19
 
 
+def test_an_interruption_is_none_of_dbts_failures(warehouse: Warehouse) -> None:
+    def interrupt(_: dbt.Step | dbt.Oddity) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dbt.run(["run", "--select", "twap_daily"], warehouse.url, tell=interrupt)
+
+
 def test_rows_of_a_wallet_lie_together_after_a_full_build(warehouse: Warehouse) -> None:
     for published in sample.generate(days=1, twaps_per_day=200, oddities=False):
         warehouse.put(published.key, published.body, published.last_modified)

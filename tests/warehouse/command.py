@@ -1,12 +1,14 @@
 """The commands, run as their user runs them: a process of its own."""
 
 import os
+import pty
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -39,6 +41,31 @@ def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[
         check=False,
         timeout=120,
     )
+
+
+def run_at_a_terminal(*arguments: str, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run `python -m warehouse` at a terminal; return its exit status and all it wrote.
+
+    Both of its outputs go to the terminal, with what moves the cursor and colours.
+    """
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, 120))
+    written = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "warehouse", *arguments],
+        cwd=PROJECT_ROOT,
+        env={**env, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        # When nobody holds the other end any more, Linux says EIO instead of "the end".
+        with suppress(OSError):
+            while piece := os.read(ours, 65_536):
+                written += piece
+    os.close(ours)
+    return process.returncode, written.decode()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sandbox import postgres, sample
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
 from tests.conftest import new_database
+from tests.test_troubleshooting import is_explained
 from tests.warehouse.command import environment, run, running
 from warehouse import dbt
 from warehouse.commands.elt import SAMPLE_PREFIX, elt
@@ -81,7 +82,7 @@ def has_rows(database_url: str) -> bool:
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict | tuple) else None,
 )
-def test_a_mistake_is_one_line_and_exit_1_and_loads_nothing(
+def test_a_mistake_is_one_line_that_is_explained_and_exit_1_and_loads_nothing(
     wrong: dict[str, str],
     arguments: tuple[str, ...],
     said: str,
@@ -95,6 +96,7 @@ def test_a_mistake_is_one_line_and_exit_1_and_loads_nothing(
     assert ended.returncode == 1
     assert len(errors) == 1
     assert said in errors[0]
+    assert is_explained(errors[0])
     assert "Traceback" not in ended.stderr
     assert "secret" not in ended.stdout + ended.stderr
     assert not has_rows(database_url)

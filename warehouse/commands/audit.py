@@ -7,6 +7,7 @@ from psycopg import sql
 from warehouse import database, dbt
 from warehouse.builds import Need, needed_build
 from warehouse.commands.databases import database_url
+from warehouse.commands.progress import watched
 from warehouse.database import Connection
 from warehouse.errors import UserError
 from warehouse.settings import Settings
@@ -33,12 +34,17 @@ def audit(settings: Settings) -> int:
     UserError when a test fails, when a row differs, or when the marts are behind.
     """
     url = database_url(settings)
-    with database.run_lock(url), database.connect(url) as connection:
+    with (
+        watched(settings) as progress,
+        database.run_lock(url),
+        database.connect(url) as connection,
+    ):
         if needed_build(connection) is not Need.NOTHING:
             raise UserError(
                 "The marts are behind what has landed, so there is nothing to compare. "
                 "Run make elt first, or make rebuild."
             )
+        progress.begin("getting dbt ready")
         try:
             dbt.run(
                 [
@@ -49,7 +55,9 @@ def audit(settings: Settings) -> int:
                 ],
                 url,
                 quiet=True,
+                tell=progress.tell,
             )
+            progress.begin("comparing row by row")
             differences = [
                 difference for mart in MARTS for difference in _differ(connection, mart)
             ]

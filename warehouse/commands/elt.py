@@ -1,6 +1,8 @@
 """`elt`: what is new in the bucket lands in staging, and dbt builds the marts of it."""
 
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -17,7 +19,9 @@ from ingestion import (
 )
 from warehouse import LOCAL_DIR, database
 from warehouse.builds import Need, build, needed_build
-from warehouse.commands.progress import progress_bar
+from warehouse.commands import summary
+from warehouse.commands.progress import Unwatched, watched
+from warehouse.commands.summary import Balance
 from warehouse.database import Connection, RunLock
 from warehouse.dbt_beside import DbtBeside
 from warehouse.errors import UserError
@@ -48,13 +52,49 @@ def elt(
     Raises UserError when nothing could be done, AlreadyRunning when another run works.
     """
     if selection.dry_run:
-        _ingest(selection, settings, database_url, lambda: None, _say_plan)
+        _dry_run(selection, settings, database_url)
         return 0
+    began = time.monotonic()
+    with watched(settings) as progress:
+        report, balance = _run(selection, settings, database_url, progress, dbt_beside)
+    if summary.is_for_people():
+        with database.connect(database_url) as connection:
+            seconds = time.monotonic() - began
+            summary.print_table(connection, report, balance, seconds)
+    else:
+        summary.print_lines(report, balance)
+    return EXIT_SOME_FAILED if report.failed else 0
+
+
+def _dry_run(selection: Selection, settings: Settings, database_url: str) -> None:
+    planned: list[tuple[Plan, Cost]] = []
 
     def on_listed(plan: Plan, cost: Cost) -> None:
-        _say_plan(plan, cost)
-        if dbt_beside and (plan.fetch or plan.known):
-            dbt.get_ready()
+        _log_plan(plan, cost)
+        planned.append((plan, cost))
+
+    with watched(settings) as progress:
+        _ingest(selection, settings, database_url, lambda: None, progress, on_listed)
+    if summary.is_for_people():
+        for plan, cost in planned:
+            summary.print_plan(plan, cost)
+
+
+def _run(
+    selection: Selection,
+    settings: Settings,
+    database_url: str,
+    progress: Unwatched,
+    dbt_beside: bool,
+) -> tuple[Report, Balance | None]:
+    """Land and build, under the lock and with a record of the run."""
+
+    def on_listed(plan: Plan, cost: Cost) -> None:
+        _log_plan(plan, cost)
+        if plan.fetch or plan.known:
+            progress.begin("getting ready to fetch")
+            if dbt_beside:
+                dbt.get_ready()
 
     with (
         database.run_lock(database_url) as lock,
@@ -67,9 +107,11 @@ def elt(
         run_id = begin_run(connection, _mode(selection))
         figures = RunFigures()
         try:
-            report = _ingest(selection, settings, database_url, lock.check, on_listed)
+            report = _ingest(
+                selection, settings, database_url, lock.check, progress, on_listed
+            )
             figures = _figures(report)
-            _build(connection, database_url, lock, dbt)
+            balance = _build(connection, database_url, lock, dbt, progress)
         except UserError as error:
             if isinstance(error, IngestionStopped):
                 figures = _figures(error.report)
@@ -77,8 +119,7 @@ def elt(
             raise
         exit_status = EXIT_SOME_FAILED if report.failed else 0
         finish_run(connection, run_id, exit_status, figures)
-    _say(report)
-    return exit_status
+    return report, balance
 
 
 def _keep_sample_data_apart(connection: Connection, settings: Settings) -> None:
@@ -102,6 +143,7 @@ def _ingest(
     settings: Settings,
     database_url: str,
     guard: Callable[[], None],
+    progress: Unwatched,
     on_listed: Callable[[Plan, Cost], None],
 ) -> Report:
     source = S3Source(
@@ -111,35 +153,36 @@ def _ingest(
         request_payer=settings.aws_request_payer,
         endpoint_url=settings.aws_endpoint_url,
     )
-    with progress_bar() as progress:
-        return ingest(
-            selection,
-            source,
-            database_url,
-            working_dir=Path(settings.dlt_data_dir or LOCAL_DIR / "dlt"),
-            max_cost_usd=settings.elt_max_cost_usd,
-            guard=guard,
-            progress=progress,
-            on_listed=on_listed,
-        )
+    progress.begin(f"listing {source}")
+    return ingest(
+        selection,
+        source,
+        database_url,
+        working_dir=Path(settings.dlt_data_dir or LOCAL_DIR / "dlt"),
+        max_cost_usd=settings.elt_max_cost_usd,
+        guard=guard,
+        progress=progress,
+        on_listed=on_listed,
+    )
 
 
 def _build(
-    connection: Connection, database_url: str, lock: RunLock, dbt: DbtBeside
-) -> None:
+    connection: Connection,
+    database_url: str,
+    lock: RunLock,
+    dbt: DbtBeside,
+    progress: Unwatched,
+) -> Balance | None:
+    """Bring the marts up to date; return the balance, None if they were."""
     need = needed_build(connection)
     if need is Need.NOTHING:
-        return
+        return None
     lock.check()
     log.info("building_marts", how=need.value)
-    build(database_url, need, dbt.run)
-    landed, events, duplicates, rejected = connection.execute(
-        statement("balance")
-    ).fetchone() or (0, 0, 0, 0)
-    print(
-        f"Of what was touched, {landed} landed rows are {events} events, "
-        f"{duplicates} more copies of them, and {rejected} rejected rows"
-    )
+    progress.begin("getting dbt ready")
+    build(database_url, need, partial(dbt.run, tell=progress.tell))
+    row = connection.execute(statement("balance")).fetchone()
+    return Balance._make(int(str(count)) for count in row or (0, 0, 0, 0))
 
 
 def _mode(selection: Selection) -> str:
@@ -150,7 +193,7 @@ def _mode(selection: Selection) -> str:
     return "incremental" if selection.since is None else "since"
 
 
-def _say_plan(plan: Plan, cost: Cost) -> None:
+def _log_plan(plan: Plan, cost: Cost) -> None:
     log.info(
         "listed",
         objects=plan.listed,
@@ -172,14 +215,4 @@ def _figures(report: Report) -> RunFigures:
         oldest_not_fetched=report.not_fetched_oldest,
         bytes_loaded=report.bytes,
         rows_loaded=report.rows,
-    )
-
-
-def _say(report: Report) -> None:
-    for failure in report.failed:
-        print(f"failed: {failure.object.key}: {failure.reason}")
-    print(
-        f"{report.listed - report.ignored} objects listed, {report.new} new: "
-        f"{report.loaded} loaded with {report.rows} rows, {report.known} known, "
-        f"{len(report.failed)} failed, {report.not_fetched} left for a later run"
     )

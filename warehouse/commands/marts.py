@@ -1,8 +1,11 @@
 """`rebuild`: dbt on the database, without S3."""
 
-from warehouse import database
+from functools import partial
+
+from warehouse import database, dbt
 from warehouse.builds import Need, build
 from warehouse.commands.databases import database_url
+from warehouse.commands.progress import watched
 from warehouse.schema import prepare
 from warehouse.settings import Settings
 
@@ -10,8 +13,14 @@ from warehouse.settings import Settings
 def rebuild(settings: Settings) -> int:
     """Make the marts anew from all that has landed."""
     url = database_url(settings)
-    with database.run_lock(url), database.connect(url) as connection:
+    with (
+        watched(settings) as progress,
+        database.run_lock(url),
+        database.connect(url) as connection,
+    ):
         prepare(connection)
-        build(url, Need.FULL_REFRESH)
+        progress.begin("getting dbt ready")
+        run = partial(dbt.run, database_url=url, quiet=True, tell=progress.tell)
+        build(url, Need.FULL_REFRESH, run)
     print("The marts were made anew from all that has landed.")
     return 0

@@ -1,48 +1,46 @@
-"""How far a run is: a bar on a terminal; elsewhere the log lines say it."""
+"""How far a command is: bars on a terminal; elsewhere the log lines say it."""
 
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+
+from warehouse import dbt
+from warehouse.settings import Settings
 
 
-class ObjectsBar:
-    """The progress of objects that are fetched, on standard error."""
+class Unwatched:
+    """Shows nothing; what is more than progress goes to the log."""
 
-    def __init__(self, until_the_end: ExitStack) -> None:
-        self._until_the_end = until_the_end
+    def begin(self, what: str) -> None:
+        """Be told what is done from now on, which has no end that is known."""
 
     def start(self, objects: int, size: int) -> None:
-        """Show the bar for so many objects of so many bytes in all."""
-        # Imported late: most runs find nothing new, and show none.
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        console = Console(stderr=True)
-        self._bar = self._until_the_end.enter_context(
-            Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=console,
-                disable=not console.is_terminal,
-                transient=True,
-            )
-        )
-        self._task = self._bar.add_task("fetching", total=objects)
+        """Be told how many objects and bytes are to be fetched."""
 
     def advance(self, objects: int, size: int) -> None:
-        """Move on by so many objects and bytes."""
-        self._bar.advance(self._task, objects)
+        """Be told how many more have been fetched."""
+
+    def landed(self, objects: int) -> None:
+        """Be told how many more are in the database."""
+
+    def tell(self, said: dbt.Step | dbt.Oddity) -> None:
+        """Be told what dbt does."""
+        dbt.log_oddities(said)
 
 
 @contextmanager
-def progress_bar() -> Iterator[ObjectsBar]:
-    """Give a bar that is there while the block runs, on a terminal."""
-    with ExitStack() as until_the_end:
-        yield ObjectsBar(until_the_end)
+def watched(settings: Settings) -> Iterator[Unwatched]:
+    """Give bars that are there while the block runs, if somebody can see them.
+
+    They are on standard error, when it is a terminal and the log is for people.
+    """
+    is_for_people = settings.log_format == "text" and os.environ.get("TERM") != "dumb"
+    if not (is_for_people and sys.stderr.isatty()):
+        yield Unwatched()
+        return
+    # Imported late: it takes a tenth of a run that finds nothing new.
+    from warehouse.commands.bars import Bars
+
+    with Bars() as bars:
+        yield bars
