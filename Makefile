@@ -38,8 +38,8 @@ audit: setup ## compare the marts with a full rebuild beside them, and run every
 evidence: setup ## show where every figure of a TWAP comes from; TWAP=1430699
 	@$(WAREHOUSE) evidence '$(TWAP)'
 
-docs: setup ## show the documentation of the marts, with lineage
-	@$(WAREHOUSE) docs
+docs: setup ## show the documentation of the marts, with lineage; ARGS="--port 8081"
+	@$(WAREHOUSE) docs $(ARGS)
 
 lint: setup ## check format, types and style of Python and SQL
 	@$(BIN)/ruff format --check .

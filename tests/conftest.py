@@ -9,7 +9,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sandbox import postgres
+from sandbox import postgres, sample
+from sandbox.s3 import S3Server
+from tests.marts.warehouse import Warehouse
 from warehouse import dbt
 
 
@@ -57,6 +59,42 @@ def _no_folders_of_dbt_are_left() -> Iterator[None]:
     yield
     for folder in folders_of_dbt:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+COMMENTS = """
+    select
+        relname as mart,
+        obj_description(pg_class.oid, 'pg_class') as description,
+        (
+            select json_object_agg(attname, col_description(attrelid, attnum))
+            from pg_attribute
+            where attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        ) as columns
+    from pg_class
+    where relnamespace = 'marts'::regnamespace and relkind in ('r', 'v')
+"""
+"""What Postgres says of each mart."""
+
+
+@pytest.fixture(scope="session")
+def sample_marts(
+    server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
+    """Two days of what `make demo` loads, by a full build and an increment.
+
+    For all tests that read only. The comments that the full build left are in
+    `public.after_the_full_build`.
+    """
+    with S3Server() as s3:
+        warehouse = Warehouse(s3, new_database(server), tmp_path_factory.mktemp("dlt"))
+        first, *others = sample.generate(days=2)
+        warehouse.put(first.key, first.body, first.last_modified)
+        warehouse.run()
+        warehouse.execute(f"create table public.after_the_full_build as {COMMENTS}")
+        for published in others:
+            warehouse.put(published.key, published.body, published.last_modified)
+        warehouse.run()
+        yield warehouse
 
 
 @pytest.fixture

@@ -1,15 +1,10 @@
 """The SQL in the documents runs, on marts that hold something."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from sandbox import postgres, sample
-from sandbox.s3 import S3Server
-from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
 from warehouse import PROJECT_ROOT
 
@@ -20,40 +15,25 @@ QUERIES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def marts(
-    server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """What `make demo` loads, but two days of it."""
-    url = new_database(server)
-    with S3Server() as s3:
-        folder = Path(tmp_path_factory.mktemp("dlt"))
-        warehouse = Warehouse(s3, url, folder)
-        for published in sample.generate(days=2):
-            warehouse.put(published.key, published.body, published.last_modified)
-        warehouse.run()
-        yield url
-
-
 @pytest.mark.parametrize(("document", "query"), QUERIES)
 def test_each_query_of_the_documents_has_an_answer(
-    marts: str, document: str, query: str
+    sample_marts: Warehouse, document: str, query: str
 ) -> None:
-    with psycopg.connect(marts) as connection:
+    with psycopg.connect(sample_marts.url) as connection:
         assert connection.execute(query.encode()).rowcount > 0, document
 
 
-def test_a_digest_agrees_when_it_is_taken_by_hand(marts: str) -> None:
+def test_a_digest_agrees_when_it_is_taken_by_hand(sample_marts: Warehouse) -> None:
     (by_hand,) = [query for _, query in QUERIES if "by_hand" in query]
-    with psycopg.connect(marts) as connection:
+    with psycopg.connect(sample_marts.url) as connection:
         rows = connection.execute(by_hand.encode()).fetchall()
     assert [row[2] for row in rows] == [True]
 
 
 @pytest.mark.parametrize("mart", ["twap_daily", "twap_daily_largest"])
-def test_a_range_of_days_is_read_by_the_key(marts: str, mart: str) -> None:
+def test_a_range_of_days_is_read_by_the_key(sample_marts: Warehouse, mart: str) -> None:
     (query,) = [query for _, query in QUERIES if f"marts.{mart}\nwhere day" in query]
-    with psycopg.connect(marts) as connection:
+    with psycopg.connect(sample_marts.url) as connection:
         # The tables of a test are too small to need an index.
         connection.execute("set enable_seqscan = off")
         plan = connection.execute(f"explain {query}".encode()).fetchall()

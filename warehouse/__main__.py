@@ -79,7 +79,6 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", _serve, "answer HTTP requests"),
         ("rebuild", _rebuild, "make the marts anew from staging, without S3"),
         ("audit", _audit, "compare the marts with a full rebuild beside them"),
-        ("docs", _docs, "show the dbt documentation with its lineage"),
         ("psql", _psql, "open a shell on the database"),
         ("stop", _stop, "end the sandbox's Postgres"),
         ("clean", _clean, "end the sandbox's Postgres and remove its data"),
@@ -91,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     evidence.add_argument("twap_id", metavar="TWAP_ID")
     evidence.set_defaults(command=_evidence)
+
+    docs = commands.add_parser("docs", help="show the documentation, with lineage")
+    docs.add_argument("--port", type=int, default=8080, help="on loopback; 8080")
+    docs.set_defaults(command=_docs)
 
     dbt = commands.add_parser("dbt", help="run any dbt command on the database")
     dbt.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
@@ -156,10 +159,10 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> int:
     return evidence(settings, options.twap_id)
 
 
-def _docs(_options: argparse.Namespace, settings: Settings) -> int:
-    from warehouse.commands.marts import docs
+def _docs(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.docs import docs
 
-    return docs(settings)
+    return docs(settings, options.port)
 
 
 def _dbt(options: argparse.Namespace, settings: Settings) -> int:

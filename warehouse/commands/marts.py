@@ -1,6 +1,6 @@
-"""`rebuild` and `docs`: dbt on the database, without S3."""
+"""`rebuild`: dbt on the database, without S3."""
 
-from warehouse import database, dbt
+from warehouse import database
 from warehouse.builds import Need, build
 from warehouse.commands.databases import database_url
 from warehouse.schema import prepare
@@ -14,12 +14,4 @@ def rebuild(settings: Settings) -> int:
         prepare(connection)
         build(url, Need.FULL_REFRESH)
     print("The marts were made anew from all that has landed.")
-    return 0
-
-
-def docs(settings: Settings) -> int:
-    """Serve dbt's documentation of the marts on loopback until interrupted."""
-    url = database_url(settings)
-    dbt.run(["docs", "generate"], url, quiet=True)
-    dbt.run(["docs", "serve", "--host", "127.0.0.1", "--no-browser"], url)
     return 0
