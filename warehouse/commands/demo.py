@@ -76,7 +76,7 @@ def _show(url: str, settings: Settings, console: Console) -> None:
     console.print(
         "How to go on:\n"
         f"  make serve   then: curl '{page}?wallet={wallet}&year=2025'\n"
-        "  make psql    SQL on the marts\n"
+        "  make psql    SQL on the marts; docs/sql-cookbook.md has queries\n"
         "  make docs    what each column means, and where it comes from\n"
         "  make clean   remove the sample data, before make elt loads real data",
         soft_wrap=True,
