@@ -89,11 +89,11 @@ def sample_marts(
         warehouse = Warehouse(s3, new_database(server), tmp_path_factory.mktemp("dlt"))
         first, *others = sample.generate(days=2)
         warehouse.put(first.key, first.body, first.last_modified)
-        warehouse.run()
+        warehouse.run_with_oracle()
         warehouse.execute(f"create table public.after_the_full_build as {COMMENTS}")
         for published in others:
             warehouse.put(published.key, published.body, published.last_modified)
-        warehouse.run()
+        warehouse.run_with_oracle()
         yield warehouse
 
 

@@ -1,6 +1,7 @@
 """Every answer for every wallet, against a fold of its events in plain Python."""
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from sandbox import postgres, sample
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
 from tests.conftest import new_database
+from tests.cookbook import RECIPES
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.auditor import MICROSECOND, Auditor, added, new_year, show
 from tests.warehouse.command import environment, serving
@@ -157,6 +159,28 @@ def test_table_of_every_wallet_has_the_twaps_of_its_walk_in_any_order(
         for sort in ("notional", "-asset"):
             listed = page(instance.api, **query, sort=sort).all_twap_ids()
             assert sorted(listed) == sorted(ids(query))
+
+
+def test_tax_years_of_the_cookbook_are_those_of_the_api_for_every_wallet(
+    instance: Instance,
+) -> None:
+    query = RECIPES["What did a wallet execute in a tax year?"].query
+    (as_shown,) = re.findall(r"'(0x[0-9a-f]+)' as wallet", query)
+    for wallet in instance.auditor.wallets:
+        of_wallet = query.replace(as_shown, wallet)
+        for year in YEARS:
+            of_year = of_wallet.replace("2026-01-01", f"{year + 1}-01-01").replace(
+                "2025-01-01", f"{year}-01-01"
+            )
+            got = {
+                (row["asset"], row["side"]): [
+                    row["twaps"],
+                    row["size_executed"],
+                    row["notional_executed"],
+                ]
+                for row in instance.warehouse.query(of_year)
+            }
+            assert got == tax_year(instance.api, wallet, year)[0], (wallet, year)
 
 
 def test_consecutive_tax_years_of_every_wallet_add_up_to_all_it_executed(

@@ -80,7 +80,7 @@ def _show(connection: Connection, settings: Settings) -> None:
         "How to go on:\n"
         f"  make serve   then open {address}?wallet={wallet}\n"
         f"               or save its year: curl -o 2025.csv '{csv}'\n"
-        "  make psql    SQL on the marts\n"
+        "  make psql    SQL on the marts; docs/sql-cookbook.md has queries\n"
         "  make docs    what each column means, and where it comes from\n"
         "  make clean   remove the sample data, before make elt loads real data",
         markup=False,
