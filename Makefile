@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WAREHOUSE := $(BIN)/python -m warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup rebuild audit evidence soak docs lint bench psql clean lock
+.PHONY: help demo test elt serve setup rebuild audit evidence backup restore soak docs lint bench psql clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ audit: setup ## compare the marts with a full rebuild beside them, and run every
 
 evidence: setup ## show where every figure of a TWAP comes from; TWAP=1430699
 	@$(WAREHOUSE) evidence '$(TWAP)'
+
+backup: setup ## copy the database into a new folder; TO=/backups/monday
+	@$(WAREHOUSE) backup '$(TO)'
+
+restore: setup ## fill an empty database from such a folder; FROM=/backups/monday
+	@$(WAREHOUSE) restore '$(FROM)' $(ARGS)
 
 docs: setup ## show the documentation of the marts, with lineage; ARGS="--port 8081"
 	@$(WAREHOUSE) docs $(ARGS)
