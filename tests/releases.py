@@ -17,13 +17,6 @@ class Release(NamedTuple):
     database: bytes
     objects: list[SampleObject]
 
-    @property
-    def known(self) -> int:
-        """How many of the objects had been published when the release's code ran."""
-        return sum(
-            f"{each.last_modified:%d %H:%M}" <= "01 21:00" for each in self.objects
-        )
-
 
 @cache
 def first_release() -> Release:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from dotenv import load_dotenv
 
-from warehouse import PROJECT_ROOT, __version__, garbage, log
+from warehouse import HOME, __version__, garbage, log
 from warehouse.errors import UserError
 from warehouse.settings import Settings, load_settings
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. A UserError is one line of text."""
     options = _parser().parse_args(arguments)
     # boto3 looks for its credentials in the environment, and people keep them in .env.
-    load_dotenv(PROJECT_ROOT / ".env")
+    load_dotenv(HOME / ".env")
     try:
         settings = load_settings()
         log.configure(settings.log_level, settings.log_format)

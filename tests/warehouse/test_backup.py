@@ -9,9 +9,7 @@ import psycopg
 import pytest
 
 from sandbox import postgres
-from sandbox.s3 import S3Server
 from tests.conftest import drop_database, new_database
-from tests.marts.warehouse import Warehouse
 from tests.releases import first_release
 from warehouse.commands.backup import backup, restore
 from warehouse.commands.programs import program
@@ -43,30 +41,6 @@ def copied(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backups") / "monday"
     assert backup(settings(source), folder) == 0
     return folder
-
-
-def test_a_restored_warehouse_is_the_same_and_goes_on_from_there(
-    server: postgres.Server, database_url: str, tmp_path: Path
-) -> None:
-    release = first_release()
-    with S3Server() as s3:
-        before = Warehouse(s3, database_url, tmp_path / "dlt")
-        for each in release.objects[: release.known]:
-            before.put(each.key, each.body, each.last_modified)
-        before.run_with_oracle()
-        contents = before.contents()
-        backup(before.settings(), tmp_path / "monday")
-        # As after the loss of the machine: another database, and no local folder.
-        shutil.rmtree(before.working_dir)
-        before.execute("drop schema staging, intermediate, marts cascade")
-
-        restore(before.settings(), tmp_path / "monday")
-        assert before.contents() == contents
-        for each in release.objects[release.known :]:
-            before.put(each.key, each.body, each.last_modified)
-        before.run_with_oracle()
-        assert before.differences() == []
-        assert before.faults_of_the_ledger() == []
 
 
 def test_restore_says_how_much_it_has_compared(

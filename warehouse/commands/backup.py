@@ -15,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from warehouse import __version__, database
 from warehouse.commands.databases import database_url
 from warehouse.commands.programs import program
+from warehouse.commands.progress import watched
 from warehouse.database import (
     Connection,
     environment_without_libpq,
@@ -50,39 +51,36 @@ def backup(settings: Settings, folder: Path) -> int:
             f"{folder} exists already. Name a folder that does not: "
             "make backup TO=/backups/monday."
         )
-    with database.run_lock(url), database.connect(url) as connection:
+    with (
+        watched(settings) as progress,
+        database.run_lock(url),
+        database.connect(url) as connection,
+    ):
         if not _relations(connection):
             raise UserError(
                 f"There is no warehouse in {where(url)}, so nothing to copy. "
                 "Check DATABASE_URL, or run make elt first."
             )
         _make_empty(unfinished)
-        # Both see one state of the data, whoever changes it.
+        progress.begin(f"copying into {unfinished}")
+        # The dump and the digests are of one state, whoever changes the data.
         connection.execute("begin isolation level repeatable read read only")
-        (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ()
-        said = _run(
-            connection,
-            url,
-            "pg_dump",
-            *("--format=directory", f"--jobs={JOBS}", f"--snapshot={snapshot}"),
-            *(f"--schema={schema}" for schema in SCHEMAS),
-            # What a build works with, and the next one makes anew.
-            "--no-unlogged-table-data",
-            f"--file={unfinished / 'dump'}",
-        )
-        if said:
-            raise UserError(
-                f"pg_dump could not copy the database: {said} "
-                f"Mend that, then run it again; {unfinished} may be deleted."
-            )
+        _dump(connection, url, unfinished)
+        progress.begin("taking digests of what was copied")
         manifest = {
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "release": __version__,
             "postgres": connection.info.server_version // 10000,
             "tables": _contents(connection),
         }
-    (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    unfinished.rename(folder)
+    try:
+        (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        unfinished.rename(folder)
+    except OSError as error:
+        raise UserError(
+            f"The backup cannot be finished in {unfinished}: {error.strerror}. "
+            "Mend that, then run it again."
+        ) from None
     print(f"{folder} holds {_size(manifest)}.")
     return 0
 
@@ -96,7 +94,11 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
     """
     url = database_url(settings)
     manifest = _manifest(folder)
-    with database.run_lock(url), database.connect(url) as connection:
+    with (
+        watched(settings) as progress,
+        database.run_lock(url),
+        database.connect(url) as connection,
+    ):
         # Before anything is dropped: can it be read at all?
         said = _run(connection, url, "pg_restore", "--list", str(folder / "dump"))
         if said:
@@ -108,26 +110,10 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
                 f"There is a warehouse in {where(url)} already. Let DATABASE_URL name "
                 "an empty database; or let ARGS=--replace drop what is there first."
             )
-        for schema in SCHEMAS:
-            connection.execute(
-                sql.SQL("drop schema if exists {} cascade").format(
-                    sql.Identifier(schema)
-                )
-            )
-        said = _run(
-            connection,
-            url,
-            "pg_restore",
-            *("--no-owner", "--no-privileges", f"--jobs={JOBS}"),
-            f"--dbname={make_conninfo(dbname=connection.info.dbname)}",
-            str(folder / "dump"),
-        )
-        if said:
-            raise UserError(
-                f"pg_restore could not fill the database: {said} "
-                "Mend that, then run it again with ARGS=--replace."
-            )
+        progress.begin(f"restoring {folder}")
+        _fill(connection, url, folder)
         prepare(connection)
+        progress.begin("comparing with what was copied")
         differences = _differences(manifest["tables"], _contents(connection))
         if differences:
             raise UserError(
@@ -140,6 +126,47 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
         f"{manifest['made_at']}: {_size(manifest)}."
     )
     return 0
+
+
+def _dump(connection: Connection, url: str, folder: Path) -> None:
+    """Write what the connection's transaction sees into the folder."""
+    (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone() or ()
+    said = _run(
+        connection,
+        url,
+        "pg_dump",
+        *("--format=directory", f"--jobs={JOBS}", f"--snapshot={snapshot}"),
+        *(f"--schema={schema}" for schema in SCHEMAS),
+        # What a build works with, and the next one makes anew.
+        "--no-unlogged-table-data",
+        f"--file={folder / 'dump'}",
+    )
+    if said:
+        raise UserError(
+            f"pg_dump could not copy the database: {said} "
+            f"Mend that, then run it again; {folder} may be deleted."
+        )
+
+
+def _fill(connection: Connection, url: str, folder: Path) -> None:
+    """Put what the folder holds in the place of what the schemas hold."""
+    for schema in SCHEMAS:
+        connection.execute(
+            sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema))
+        )
+    said = _run(
+        connection,
+        url,
+        "pg_restore",
+        *("--no-owner", "--no-privileges", f"--jobs={JOBS}"),
+        f"--dbname={make_conninfo(dbname=connection.info.dbname)}",
+        str(folder / "dump"),
+    )
+    if said:
+        raise UserError(
+            f"pg_restore could not fill the database: {said} "
+            "Mend that, then run it again with ARGS=--replace."
+        )
 
 
 def _make_empty(folder: Path) -> None:

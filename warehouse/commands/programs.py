@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from warehouse.errors import UserError
@@ -32,11 +33,10 @@ def program(name: str, server: int) -> Path:
 
 def _installed(name: str) -> Iterator[Path]:
     """The last of a version is taken: the PATH's before any other."""
-    try:
+    # The sandbox, or its PostgreSQL, may not be installed.
+    with suppress(ModuleNotFoundError, UserError):
         from sandbox.binaries import binary
-    except ModuleNotFoundError:
-        pass
-    else:
+
         yield binary(name)
     yield from DEBIAN.glob(f"*/bin/{name}")
     on_path = shutil.which(name)
