@@ -7,7 +7,7 @@ VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test elt serve setup rebuild audit evidence backup restore soak docs lint bench psql clean lock \
-	release
+	release audit-dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ lock: ## pin the dependencies of pyproject.toml anew, with hashes (needs uv)
 		--python-version 3.11 --no-header --quiet --output-file requirements.txt
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --generate-hashes \
 		--python-version 3.11 --no-header --quiet --output-file requirements-dev.txt
+
+audit-dependencies: setup ## ask whether a pinned dependency has a known vulnerability
+	@$(BIN)/python .ci/audit_dependencies.py requirements-dev.txt
 
 release: setup ## build sdist and wheel of what is committed, in dist/, and tag it
 	@test -z "$$(git status --porcelain)" || { \
