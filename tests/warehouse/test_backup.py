@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from sandbox import postgres
+from sandbox.binaries import major_version
 from tests.conftest import drop_database, new_database
 from tests.releases import first_release
 from warehouse.commands.backup import backup, restore
@@ -130,6 +131,29 @@ def test_nothing_is_no_backup(database_url: str, tmp_path: Path) -> None:
 
 def test_only_its_owner_can_read_a_backup(copied: Path) -> None:
     assert copied.stat().st_mode & 0o077 == 0
+
+
+def test_a_dump_that_breaks_off_is_no_backup_and_its_command_line_has_no_password(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "pg_dump"
+    script.write_text(
+        f"""#!/bin/sh
+        test "$1" = --version && echo 'pg_dump (PostgreSQL) {major_version()}' && exit
+        echo "$@" >'{tmp_path}/arguments'
+        echo "$PGPASSWORD" >'{tmp_path}/password'
+        echo 'pg_dump: error: No space left on device' >&2
+        exit 1
+        """
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(UserError, match=r"pg_dump could not copy.*No space left"):
+        backup(settings(source), tmp_path / "monday")
+    assert not (tmp_path / "monday").exists()
+    password = (tmp_path / "password").read_text().strip()
+    assert password in source
+    assert password not in (tmp_path / "arguments").read_text()
 
 
 def test_no_program_is_older_than_the_server(tmp_path: Path) -> None:
