@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WAREHOUSE := $(BIN)/python -m warehouse
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup rebuild audit evidence soak docs lint bench psql clean lock
+.PHONY: help demo test elt serve setup roles rebuild audit evidence soak docs lint bench psql clean lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ serve: setup ## answer HTTP requests on API_HOST:API_PORT
 	@$(WAREHOUSE) serve
 
 setup: $(VENV)/.complete ## make .venv with all that the other targets need
+
+roles: setup ## make the database's roles, each with what it needs and no more
+	@$(WAREHOUSE) roles
 
 rebuild: setup ## make the marts anew from what has landed; needs no S3
 	@$(WAREHOUSE) rebuild
