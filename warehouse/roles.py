@@ -62,9 +62,9 @@ def make_roles(connection: Connection) -> None:
 def make_login(connection: Connection, url: str, roles: tuple[str, ...]) -> str:
     """Make the login that `url` names, with its password; return its name.
 
-    It can take on these roles, and do nothing before it has. One that is there gets the
-    password and the roles. The password leaves this process only as the verifier
-    that Postgres keeps of it.
+    It can take on these roles, and before it has it can read at most. One that is there
+    gets the password and the roles. The password leaves this process only as the
+    verifier that Postgres keeps of it.
 
     Raises UserError when `url` names the connection's own login, a superuser, another
     database, or no login at all.
@@ -96,8 +96,8 @@ def make_login(connection: Connection, url: str, roles: tuple[str, ...]) -> str:
         )
     for role in roles:
         connection.execute(
-            sql.SQL("grant {} to {} with inherit false, set true").format(
-                sql.Identifier(role), name
+            sql.SQL("grant {} to {} with inherit {}, set true").format(
+                sql.Identifier(role), name, role == READER
             )
         )
     return login
