@@ -2,6 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
+
+# json.dumps would make an encoder of its own each time.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Written(str):
@@ -25,4 +29,4 @@ def json_text(value: object) -> str:
     """Return a value as JSON text, as short as it can be."""
     if isinstance(value, Written):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)

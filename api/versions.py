@@ -1,7 +1,6 @@
 """Which data an answer is made of, and whether a client's copy of it is still good."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +42,16 @@ class DataVersion:
 
         Of the release too, since another one may write the same data otherwise.
         """
-        parts = [
+        parts = (
             self.version,
             self.build_id,
             self.run_id,
             __version__,
-            request.url.path,
-            request.url.query,
+            request.scope["path"],
+            request.scope["query_string"],
             media_type,
-        ]
-        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        )
+        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
         return f'W/"{digest[:32]}"'
 
     def headers(self, request: Request, media_type: str = JSON) -> dict[str, str]:

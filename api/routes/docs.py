@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.errors import ROUTER_CODES, ROUTER_MESSAGES, ApiError
+from api.routes.plain import PlainRoute
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 PAGES: Final = Path(__file__).parent.parent / "pages"
 
