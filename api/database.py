@@ -96,7 +96,7 @@ class Snapshot:
         statement = read_statement(query)
         with _refusals():
             cursor = await self._connection.execute(
-                statement.text, statement.in_order(values)
+                statement.text, statement.in_order(values), binary=True
             )
             return await cursor.fetchall()
 
@@ -112,7 +112,7 @@ class Snapshot:
             rows = cast(
                 AsyncGenerator[Row, None],
                 self._connection.cursor().stream(
-                    statement.text, statement.in_order(values)
+                    statement.text, statement.in_order(values), binary=True
                 ),
             )
             async with aclosing(rows):
@@ -261,14 +261,14 @@ class Database:
             connection.prepare_threshold = 0 if self._prepares else None
             if connection.keeps_settings:
                 cursor = await connection.execute(
-                    statement.text, statement.in_order(values)
+                    statement.text, statement.in_order(values), binary=True
                 )
             else:
                 # What a pipeline sends at once is one transaction.
                 async with connection.pipeline():
                     await _set(connection, SETTINGS)
                     cursor = await connection.execute(
-                        statement.text, statement.in_order(values)
+                        statement.text, statement.in_order(values), binary=True
                     )
             return await cursor.fetchall()
 

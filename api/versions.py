@@ -82,7 +82,7 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
 def answer(
     request: Request,
     version: DataVersion,
-    text: str,
+    text: bytes,
     more_headers: dict[str, str] | None = None,
 ) -> Response:
     """Return a JSON answer, or 304 when the client holds it already."""
