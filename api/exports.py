@@ -84,7 +84,8 @@ class Export:
             "as_of": self.window.end,
             **self.filters,
             "chunk_size": ROWS_IN_CHUNK,
-            "formula": FORMULA if self.spreadsheet else [],
+            "spreadsheet": self.spreadsheet,
+            "formula": FORMULA,
             "with_raw": False,
             "with_provenance": False,
         }
