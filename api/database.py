@@ -95,9 +95,7 @@ class Snapshot:
         """Return the rows of a query; raises ApiError as Database.fetch does."""
         statement = read_statement(query)
         with _refusals():
-            cursor = await self._connection.execute(
-                statement.text, statement.in_order(values), binary=True
-            )
+            cursor = await _ask(self._connection, statement, values)
             return await cursor.fetchall()
 
     async def stream(
@@ -256,21 +254,19 @@ class Database:
     async def _read_once(
         self, statement: "Statement", values: Mapping[str, object]
     ) -> list[Row]:
-        # Either way one round trip.
-        async with self._pool.connection() as connection:
+        connection = await self._pool.getconn()
+        try:
             connection.prepare_threshold = 0 if self._prepares else None
+            # Either way one transaction, and one round trip.
             if connection.keeps_settings:
-                cursor = await connection.execute(
-                    statement.text, statement.in_order(values), binary=True
-                )
+                cursor = await _ask(connection, statement, values)
             else:
-                # What a pipeline sends at once is one transaction.
                 async with connection.pipeline():
                     await _set(connection, SETTINGS)
-                    cursor = await connection.execute(
-                        statement.text, statement.in_order(values), binary=True
-                    )
+                    cursor = await _ask(connection, statement, values)
             return await cursor.fetchall()
+        finally:
+            await self._pool.putconn(connection)
 
 
 def not_built() -> ApiError:
@@ -355,6 +351,15 @@ def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedP
     return pool
 
 
+async def _ask(
+    connection: Connection, statement: Statement, values: Mapping[str, object]
+) -> psycopg.AsyncCursor[Row]:
+    """Execute a statement; as binary, since what Postgres wrote comes as bytea."""
+    return await connection.execute(
+        statement.text, statement.in_order(values), binary=True
+    )
+
+
 async def _begin_snapshot(connection: Connection) -> None:
     """Begin a transaction that sees one state, and keeps it from being replaced.
 
@@ -370,8 +375,8 @@ async def _begin_snapshot(connection: Connection) -> None:
 async def _settle(connection: Connection) -> None:
     """Give the settings to the session, if the connection has one of its own.
 
-    Whoever answered has told the process that serves the connection. A pooler tells
-    something else, so that it can say for itself which of its clients gives up.
+    Whoever takes a connection names the process that serves it, so that a statement
+    can be cancelled. A pooler names none of Postgres's, since that one changes.
     """
     own = connection.info.backend_pid
     cursor = await _set(connection, SESSION_SETTINGS, session_of=own)
