@@ -376,7 +376,8 @@ async def _settle(connection: Connection) -> None:
     """Give the settings to the session, if the connection has one of its own.
 
     Whoever takes a connection names the process that serves it, so that a statement
-    can be cancelled. A pooler names none of Postgres's, since that one changes.
+    can be cancelled. A pooler names none of Postgres's, since that one changes. The
+    pool replaces a connection after an hour, so a role that comes later is taken then.
     """
     own = connection.info.backend_pid
     cursor = await _set(connection, SESSION_SETTINGS, session_of=own)
