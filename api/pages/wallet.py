@@ -12,6 +12,7 @@ from api.certificate import read_covered, read_together
 from api.cursor import PlaceCursor, decode_place_cursor, query_digest
 from api.errors import ApiError
 from api.instants import format_instant
+from api.json_text import written_list
 from api.pages import View
 from api.pages.form import COLUMNS, NUMBERS, TEXTS, api_window, read_sort
 from api.pages.words import certificate_in_words
@@ -117,7 +118,7 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
         "outcomes": json.loads(executed.outcomes or "[]"),
         "notional": executed.notional,
         "is_filtered": any(filters.values()),
-        "twaps": json.loads(f"[{table.twaps or ''}]"),
+        "twaps": json.loads(written_list(table.twaps)),
         "matching": table.matching,
         "first_place": place.place + 1,
         "previous_page": page_at(max(0, place.place - PAGE_SIZE))
