@@ -19,7 +19,7 @@ for as long as it takes; whose login may not is one that makes full builds alone
     begin
         if
             to_regclass('{{ landed.schema }}.twap_statuses_object') is not null
-            and to_regclass('{{ landed.schema }}.twap_statuses_normalised_twap_id') is not null
+            and to_regclass('{{ landed.schema }}.twap_statuses_twap_id') is not null
         then
             return;
         end if;
@@ -30,7 +30,7 @@ for as long as it takes; whose login may not is one that makes full builds alone
             execute format('set local role %s', owner);
         end if;
         create index if not exists twap_statuses_object on {{ landed }} (_s3_object_key);
-        create index if not exists twap_statuses_normalised_twap_id
+        create index if not exists twap_statuses_twap_id
         on {{ landed }} (({{ normalised_twap_id('twap_id') }}));
         analyze {{ landed }}, {{ source('staging', 's3_objects') }};
         execute format('set local role %I', builder);
