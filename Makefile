@@ -6,8 +6,8 @@ WAREHOUSE := $(BIN)/python -m warehouse
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup rebuild audit evidence backup restore soak docs lint bench psql clean lock \
-	release audit-dependencies
+.PHONY: help demo test elt serve setup roles rebuild audit evidence backup restore soak docs lint bench \
+	psql clean lock release audit-dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ serve: setup ## answer HTTP requests on API_HOST:API_PORT
 	@$(WAREHOUSE) serve
 
 setup: $(VENV)/.complete ## make .venv with all that the other targets need
+
+roles: setup ## make the database's roles, each with what it needs and no more
+	@$(WAREHOUSE) roles
 
 rebuild: setup ## make the marts anew from what has landed; needs no S3
 	@$(WAREHOUSE) rebuild

@@ -21,7 +21,7 @@ from ingestion import S3Source, Selection, ingest
 from ingestion.fetch import THREADS
 from warehouse import builds
 from warehouse.database import connect
-from warehouse.schema import prepare
+from warehouse.schema import prepare_marts
 from warehouse.settings import load_settings
 
 CHUNK_ROWS = 100_000
@@ -140,7 +140,7 @@ def get_limit(url: str) -> dict[str, float]:
 def build(url: str) -> dict[str, float]:
     """Build and test all marts anew."""
     with connect(url) as connection:
-        prepare(connection)
+        prepare_marts(connection)
     begin = time.perf_counter()
     builds.build(url, builds.Need.FULL_REFRESH)
     return {"seconds": time.perf_counter() - begin}

@@ -136,12 +136,3 @@ def test_no_committed_file_names_this_machine() -> None:
         if path.is_file() and path.suffix not in {".png", ".parquet", ".xz"}:
             found = home.search(path.read_text())
             assert not found, f"{path}: {found}"
-
-
-def test_compose_file_has_the_three_services_and_only_settings_that_exist() -> None:
-    compose = yaml.safe_load((PROJECT_ROOT / "docker-compose.yml").read_text())
-    assert set(compose["services"]) == {"db", "etl", "api"}
-    known = {name.upper() for name in Settings.model_fields}
-    known |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    for name in ("etl", "api"):
-        assert set(compose["services"][name]["environment"]) <= known

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import version
 from types import ModuleType
@@ -79,20 +81,25 @@ def test_pre_commit_runs_the_linters_of_make_lint_and_fetches_none() -> None:
     assert all(hook["language"] == "system" for hook in hooks)
 
 
-def test_issue_forms_have_what_such_forms_need() -> None:
-    forms = list((GITHUB / "ISSUE_TEMPLATE").glob("*.yml"))
-    assert len(forms) > 2
-    for path in forms:
-        form = yaml.safe_load(path.read_text())
-        if path.name == "config.yml":
-            continue
-        assert form["name"]
-        assert form["description"]
-        ids = [field["id"] for field in form["body"]]
-        assert len(ids) == len(set(ids))
-        for field in form["body"]:
-            assert field["type"] in {"input", "textarea", "checkboxes"}
-            assert field["attributes"]["label"]
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("workflows", "workflows/*.yml"),
+        ("issue-forms", "ISSUE_TEMPLATE/[!c]*.yml"),
+        ("issue-config", "ISSUE_TEMPLATE/config.yml"),
+    ],
+)
+def test_github_understands_each_file(schema: str, pattern: str) -> None:
+    files = sorted(GITHUB.glob(pattern))
+    assert files
+    checker = [sys.executable, "-m", "check_jsonschema"]
+    checked = subprocess.run(
+        [*checker, "--builtin-schema", f"vendor.github-{schema}", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("demo", _demo, "load sample data through real S3 and Postgres, and show it"),
         ("serve", _serve, "answer HTTP requests"),
+        ("roles", _roles, "make the roles of the database, and logins that have them"),
         ("rebuild", _rebuild, "make the marts anew from staging, without S3"),
         ("audit", _audit, "compare the marts with a full rebuild beside them"),
         ("psql", _psql, "open a shell on the database"),
@@ -158,6 +159,12 @@ def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     return serve(settings)
 
 
+def _roles(_options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.roles import roles
+
+    return roles(settings)
+
+
 def _rebuild(_options: argparse.Namespace, settings: Settings) -> int:
     from warehouse.commands.marts import rebuild
 
@@ -196,9 +203,9 @@ def _docs(options: argparse.Namespace, settings: Settings) -> int:
 
 def _dbt(options: argparse.Namespace, settings: Settings) -> int:
     from warehouse import dbt
-    from warehouse.commands.databases import database_url
+    from warehouse.commands.databases import builders_url
 
-    dbt.run(options.arguments or ["--help"], database_url(settings))
+    dbt.run(options.arguments or ["--help"], builders_url(settings))
     return 0
 
 

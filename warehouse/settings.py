@@ -1,6 +1,8 @@
 """Every setting of the project, in one typed class."""
 
+import os
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -10,7 +12,7 @@ from warehouse.errors import UserError
 
 
 class Settings(BaseSettings):
-    """Settings from the environment; the entry point adds `.env` to it.
+    """Settings from the environment; the entry point adds `.env` and files to it.
 
     A setting that is present but empty counts as unset. AWS credentials are no settings
     of ours: boto3 finds them by its own chain (environment, profile, instance role).
@@ -28,6 +30,12 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
         description="A login or a replica of its own for the API. "
+        "Unset: `DATABASE_URL`.",
+    )
+    admin_database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="A login that may create roles, for `make roles` alone. "
         "Unset: `DATABASE_URL`.",
     )
     aws_region: str = Field(
@@ -89,12 +97,12 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Return the settings of this process, from the environment.
+    """Return the settings of this process, from the environment or files of secrets.
 
     Raises UserError, naming each setting that cannot be read and why.
     """
     try:
-        return Settings()
+        return Settings(_secrets_dir=_folders_of_secrets())  # type: ignore[call-arg]  # documented, and not typed
     except ValidationError as error:
         # Never the input: it may be a secret.
         problems = "; ".join(
@@ -105,3 +113,11 @@ def load_settings() -> Settings:
             f"A setting cannot be read: {problems}. "
             "Mend it in the environment or in .env; README.md lists them all."
         ) from None
+
+
+def _folders_of_secrets() -> list[Path]:
+    """Where containers and systemd put files that hold a setting each."""
+    folders = [Path("/run/secrets")]
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        folders.append(Path(os.environ["CREDENTIALS_DIRECTORY"]))
+    return [folder for folder in folders if folder.is_dir()]

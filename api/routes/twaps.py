@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -40,11 +41,12 @@ from api.query_string import (
     required,
     whole_number,
 )
+from api.routes.plain import PlainRoute
 from api.versions import answer
 from api.wallet import read_wallet
 from api.window import read_window
 
-router = APIRouter(prefix="/api/v1", tags=["twaps"])
+router = APIRouter(route_class=PlainRoute, prefix="/api/v1", tags=["twaps"])
 
 ONLY_OF_WINDOWS = [each.name for each in (*WINDOW, *FILTERS)] + [
     "latest_per_twap",
@@ -118,7 +120,9 @@ async def _in_window(
         "offset", given.get("offset"), default=0, least=0, most=MAX_OFFSET
     )
     filters = {each.name: given.get(each.name) for each in FILTERS}
-    query = query_digest("window", page.wallet, window, sorted(page.include), filters)
+    query = partial(
+        query_digest, "window", page.wallet, window, sorted(page.include), filters
+    )
     cursor = None
     if "cursor" in given:
         if "offset" in given:
@@ -127,7 +131,7 @@ async def _in_window(
                 "offset",
                 "`offset` and `cursor` exclude each other: a cursor knows its place.",
             )
-        cursor = decode_cursor(given["cursor"], query, window)
+        cursor = decode_cursor(given["cursor"], query(), window)
     found, coverage = await read_covered(
         request,
         "twap_page",
@@ -155,7 +159,7 @@ async def _in_window(
     if found.has_more:
         build = cursor.build if cursor else found.build_id
         next_cursor = Cursor(
-            query, build, as_of, found.last_ts, found.last_twap_id
+            query(), build, as_of, found.last_ts, found.last_twap_id
         ).encode()
     text = json_object(
         {

@@ -1,6 +1,7 @@
 """A backup brings all back, says so only if that is true, and harms nothing."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from tests.conftest import drop_database, new_database
 from tests.releases import first_release
 from warehouse.commands.backup import backup, restore
 from warehouse.commands.programs import program
+from warehouse.database import connect
 from warehouse.errors import UserError
+from warehouse.roles import BUILDER, LOADER, READER, make_login, make_roles
 from warehouse.settings import Settings
 
 
@@ -61,6 +64,29 @@ def test_a_restored_warehouse_can_be_read_by_the_api_s_role(
 ) -> None:
     restore(settings(database_url), copied)
     execute(database_url, "set role twap_reader; select from marts.twap_latest")
+
+
+def test_a_login_with_roles_copies_and_the_owner_restores(
+    source: str, server: postgres.Server, tmp_path: Path
+) -> None:
+    owner = new_database(server, template=source)
+    login = re.sub("//.*@", "//copier:of_the_warehouse@", owner)
+
+    def roles() -> None:
+        with connect(owner, autocommit=False) as connection:
+            make_roles(connection)
+            make_login(connection, login, (LOADER, BUILDER, READER))
+
+    roles()
+    backup(settings(login), tmp_path / "monday")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner"):
+        restore(settings(login), tmp_path / "monday", replace=True)
+    restore(settings(owner), tmp_path / "monday", replace=True)
+    roles()
+    execute(login, "set role twap_loader; select from staging.runs")
+    execute(login, "set role twap_reader; select from marts.twap_latest")
+    execute(owner, "drop owned by copier; drop role copier")
+    drop_database(server, owner)
 
 
 def test_a_database_with_a_warehouse_is_kept_unless_told_otherwise(

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from warehouse import database, dbt
 from warehouse.builds import Need, needed_build
-from warehouse.commands.databases import database_url
+from warehouse.commands.databases import builders_url
 from warehouse.commands.progress import watched
 from warehouse.database import Connection
 from warehouse.errors import UserError
@@ -33,7 +33,7 @@ def audit(settings: Settings) -> int:
     Needs as much room as the marts take; the second ones are removed at the end. Raises
     UserError when a test fails, when a row differs, or when the marts are behind.
     """
-    url = database_url(settings)
+    url = builders_url(settings)
     with (
         watched(settings) as progress,
         database.run_lock(url),

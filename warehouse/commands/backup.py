@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from warehouse import __version__, database
-from warehouse.commands.databases import database_url
+from warehouse.commands.databases import builders_url, database_url
 from warehouse.commands.programs import program
 from warehouse.commands.progress import watched
 from warehouse.database import (
@@ -23,7 +23,7 @@ from warehouse.database import (
     where,
 )
 from warehouse.errors import UserError
-from warehouse.schema import prepare
+from warehouse.schema import prepare_marts, prepare_staging
 from warehouse.settings import Settings
 from warehouse.statements import statement
 
@@ -44,7 +44,7 @@ def backup(settings: Settings, folder: Path) -> int:
     No run works meanwhile. The folder has its name only when it is whole. Raises
     UserError when there is nothing to copy, or when it cannot be written.
     """
-    url = database_url(settings)
+    url = builders_url(settings)
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     if folder.exists():
         raise UserError(
@@ -88,7 +88,8 @@ def backup(settings: Settings, folder: Path) -> int:
 def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
     """Fill an empty database from a backup, and compare every table with its digest.
 
-    `replace` drops a warehouse that is there already. Raises UserError when the folder
+    `replace` drops a warehouse that is there already. The login of DATABASE_URL then
+    owns it; `make roles` hands it on. Raises UserError when the folder
     is no whole backup, when the database holds a warehouse, and when what was restored
     is not what the backup says.
     """
@@ -112,7 +113,8 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
             )
         progress.begin(f"restoring {folder}")
         _fill(connection, url, folder)
-        prepare(connection)
+        prepare_staging(connection)
+        prepare_marts(connection)
         progress.begin("comparing with what was copied")
         differences = _differences(manifest["tables"], _contents(connection))
         if differences:

@@ -4,6 +4,7 @@ import sys
 
 from warehouse.database import libpq_url
 from warehouse.errors import UserError
+from warehouse.roles import logins
 from warehouse.settings import Settings
 
 
@@ -28,3 +29,8 @@ def database_url(settings: Settings) -> str:
         file=sys.stderr,
     )
     return server.url
+
+
+def builders_url(settings: Settings) -> str:
+    """Return the same database's URL for what reads staging and makes the marts."""
+    return logins(database_url(settings)).building

@@ -6,7 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from warehouse import dbt
-from warehouse.commands.databases import database_url
+from warehouse.commands.databases import builders_url
 from warehouse.errors import UserError
 from warehouse.settings import Settings
 
@@ -16,7 +16,7 @@ def docs(settings: Settings, port: int) -> int:
 
     Raises UserError when it cannot be made, or when the port is taken.
     """
-    url = database_url(settings)
+    url = builders_url(settings)
     # Not by `dbt docs serve`: once it has ended, its port stays taken for a minute.
     with _server(dbt.folder(url) / "target", port) as server:
         dbt.run(["docs", "generate"], url, quiet=True)

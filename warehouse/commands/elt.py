@@ -25,8 +25,9 @@ from warehouse.commands.summary import Balance
 from warehouse.database import Connection, RunLock
 from warehouse.dbt_beside import DbtBeside
 from warehouse.errors import UserError
+from warehouse.roles import Logins, logins
 from warehouse.runs import RunFigures, begin_run, finish_run
-from warehouse.schema import prepare
+from warehouse.schema import prepare_marts, prepare_staging
 from warehouse.settings import Settings
 from warehouse.statements import statement
 
@@ -51,14 +52,15 @@ def elt(
     its own. It pays where dbt has not been imported yet, that is in a command.
     Raises UserError when nothing could be done, AlreadyRunning when another run works.
     """
+    urls = logins(database_url)
     if selection.dry_run:
-        _dry_run(selection, settings, database_url)
+        _dry_run(selection, settings, urls)
         return 0
     began = time.monotonic()
     with watched(settings) as progress:
-        report, balance = _run(selection, settings, database_url, progress, dbt_beside)
+        report, balance = _run(selection, settings, urls, progress, dbt_beside)
     if summary.is_for_people():
-        with database.connect(database_url) as connection:
+        with database.connect(urls.building) as connection:
             seconds = time.monotonic() - began
             summary.print_table(connection, report, balance, seconds)
     else:
@@ -66,7 +68,7 @@ def elt(
     return EXIT_SOME_FAILED if report.failed else 0
 
 
-def _dry_run(selection: Selection, settings: Settings, database_url: str) -> None:
+def _dry_run(selection: Selection, settings: Settings, urls: Logins) -> None:
     planned: list[tuple[Plan, Cost]] = []
 
     def on_listed(plan: Plan, cost: Cost) -> None:
@@ -74,7 +76,7 @@ def _dry_run(selection: Selection, settings: Settings, database_url: str) -> Non
         planned.append((plan, cost))
 
     with watched(settings) as progress:
-        _ingest(selection, settings, database_url, lambda: None, progress, on_listed)
+        _ingest(selection, settings, urls.loading, lambda: None, progress, on_listed)
     if summary.is_for_people():
         for plan, cost in planned:
             summary.print_plan(plan, cost)
@@ -83,7 +85,7 @@ def _dry_run(selection: Selection, settings: Settings, database_url: str) -> Non
 def _run(
     selection: Selection,
     settings: Settings,
-    database_url: str,
+    urls: Logins,
     progress: Unwatched,
     dbt_beside: bool,
 ) -> tuple[Report, Balance | None]:
@@ -97,21 +99,23 @@ def _run(
                 dbt.get_ready()
 
     with (
-        database.run_lock(database_url) as lock,
-        database.connect(database_url) as connection,
-        DbtBeside(database_url) as dbt,
+        database.run_lock(urls.loading) as lock,
+        database.connect(urls.loading) as connection,
+        DbtBeside(urls.building) as dbt,
     ):
-        prepare(connection)
+        prepare_staging(connection)
+        with database.connect(urls.building) as marts:
+            prepare_marts(marts)
         if not selection.local_files:
             _keep_sample_data_apart(connection, settings)
         run_id = begin_run(connection, _mode(selection))
         figures = RunFigures()
         try:
             report = _ingest(
-                selection, settings, database_url, lock.check, progress, on_listed
+                selection, settings, urls.loading, lock.check, progress, on_listed
             )
             figures = _figures(report)
-            balance = _build(connection, database_url, lock, dbt, progress)
+            balance = _build(urls.building, lock, dbt, progress)
         except UserError as error:
             if isinstance(error, IngestionStopped):
                 figures = _figures(error.report)
@@ -167,21 +171,18 @@ def _ingest(
 
 
 def _build(
-    connection: Connection,
-    database_url: str,
-    lock: RunLock,
-    dbt: DbtBeside,
-    progress: Unwatched,
+    database_url: str, lock: RunLock, dbt: DbtBeside, progress: Unwatched
 ) -> Balance | None:
     """Bring the marts up to date; return the balance, None if they were."""
-    need = needed_build(connection)
-    if need is Need.NOTHING:
-        return None
-    lock.check()
-    log.info("building_marts", how=need.value)
-    progress.begin("getting dbt ready")
-    build(database_url, need, partial(dbt.run, tell=progress.tell))
-    row = connection.execute(statement("balance")).fetchone()
+    with database.connect(database_url) as connection:
+        need = needed_build(connection)
+        if need is Need.NOTHING:
+            return None
+        lock.check()
+        log.info("building_marts", how=need.value)
+        progress.begin("getting dbt ready")
+        build(database_url, need, partial(dbt.run, tell=progress.tell))
+        row = connection.execute(statement("balance")).fetchone()
     return Balance._make(int(str(count)) for count in row or (0, 0, 0, 0))
 
 

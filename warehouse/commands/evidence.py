@@ -9,7 +9,7 @@ from psycopg.types.json import set_json_loads
 from rich.console import Console
 
 from warehouse import database, dbt
-from warehouse.commands.databases import database_url
+from warehouse.commands.databases import builders_url
 from warehouse.errors import UserError
 from warehouse.settings import Settings
 from warehouse.statements import statement
@@ -43,7 +43,7 @@ def evidence(settings: Settings, twap_id: str) -> int:
 
     Raises UserError when no landed row has the id.
     """
-    url = database_url(settings)
+    url = builders_url(settings)
     with database.run_lock(url), database.connect(url) as connection:
         dbt.run(
             [

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from warehouse.commands.databases import database_url
+from warehouse.commands.databases import builders_url
 from warehouse.database import environment_without_libpq, libpq_environment
 from warehouse.errors import UserError
 from warehouse.settings import Settings
@@ -14,9 +14,10 @@ def psql(settings: Settings) -> int:
 
     The password goes by the environment: a command line can be read by all users.
     """
-    url = database_url(settings)
+    url = builders_url(settings)
     environment = environment_without_libpq() | libpq_environment(url)
-    environment.setdefault("PGOPTIONS", "-c search_path=marts,public")
+    options = environment.get("PGOPTIONS", "")
+    environment["PGOPTIONS"] = f"-c search_path=marts,public {options}"
     return subprocess.run([_program()], env=environment, check=False).returncode
 
 

@@ -2,6 +2,13 @@
 -- makes, in the moment of its making.
 do $$
 begin
+    -- `make roles` has seen to it.
+    if exists (
+        select from pg_namespace
+        where nspname = 'marts' and nspowner = to_regrole('twap_builder')
+    ) then
+        return;
+    end if;
     if not exists (select from pg_roles where rolname = 'twap_reader') then
         create role twap_reader nologin;
     end if;

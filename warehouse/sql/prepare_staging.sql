@@ -1,5 +1,11 @@
-create schema if not exists staging;
-create schema if not exists marts;
+-- Not `if not exists`, which asks for the right to make schemas even where this one is.
+do $$
+begin
+    if to_regnamespace('staging') is null then
+        create schema staging;
+    end if;
+end
+$$;
 
 create table if not exists staging.runs (
     run_id text primary key,

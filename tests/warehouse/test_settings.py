@@ -1,0 +1,26 @@
+"""Where settings come from, and which of two wins."""
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.settings import load_settings
+
+
+def test_a_setting_may_lie_in_a_file_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "api_keys").write_text("one-of-sixteen-characters\n")
+    (tmp_path / "aws_s3_bucket").write_text("of-the-file")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("AWS_S3_BUCKET", "of-the-environment")
+    monkeypatch.delenv("API_KEYS", raising=False)
+    settings = load_settings()
+    assert settings.api_keys == "one-of-sixteen-characters"
+    assert settings.aws_s3_bucket == "of-the-environment"
+    assert "sixteen" not in repr(settings)
+
+
+def test_no_folder_of_secrets_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
+    assert load_settings().api_port == 8000

@@ -1,0 +1,11 @@
+-- The roles of `make roles` that this login can take on here: in another database of
+-- the server they may be there, and own nothing.
+select
+    pg_namespace.nspname::text as schema_name,
+    pg_roles.rolname::text as role_name
+from pg_namespace
+inner join pg_roles on pg_namespace.nspowner = pg_roles.oid
+where
+    (pg_namespace.nspname, pg_roles.rolname)
+    in (('staging', 'twap_loader'), ('marts', 'twap_builder'))
+    and pg_has_role(pg_roles.oid, 'SET');
