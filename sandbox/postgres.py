@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from sandbox.binaries import Runner, binary, runner
+from sandbox.binaries import Runner, binary, major_version, runner
 from sandbox.place import (
     USER,
     Place,
@@ -173,10 +173,7 @@ def _make(place: Place, programs: Runner, *, durable: bool) -> None:
             f"--pwfile={password_file.name}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            # The same order of text on every machine.
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            "--locale=C",
+            *_one_order_of_text(),
             *(f"--set={name}={value}" for name, value in SETTINGS.items()),
             *([] if durable else ["--no-sync"]),
             cwd=place.home,
@@ -191,6 +188,13 @@ def _make(place: Place, programs: Runner, *, durable: bool) -> None:
         password_file.unlink()
     _write_secret(place.password, password)
     unfinished.rename(place.data)
+
+
+def _one_order_of_text() -> list[str]:
+    """By code points on every machine; before PostgreSQL 17 it is the system's."""
+    if major_version() < 17:
+        return ["--locale=C.UTF-8"]
+    return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
 
 
 def _write_secret(path: Path, secret: str) -> None:

@@ -4,8 +4,15 @@ from pathlib import Path
 
 __version__ = "0.2.0"
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
-"""The checkout: the folder of dbt_project.yml, the Makefile and `.local`."""
+_PACKAGE = Path(__file__).resolve().parent
+_OF_A_WHEEL = _PACKAGE / "project"
 
-LOCAL_DIR = PROJECT_ROOT / ".local"
+PROJECT_ROOT = _OF_A_WHEEL if _OF_A_WHEEL.is_dir() else _PACKAGE.parent
+"""The folder of dbt_project.yml: the checkout, or what a wheel brought of it."""
+
+HOME = Path.cwd() if PROJECT_ROOT == _OF_A_WHEEL else PROJECT_ROOT
+"""Where `.env`, `.local` and a profiles.yml of one's own lie: the checkout; where a
+wheel is installed, the folder in which the command runs."""
+
+LOCAL_DIR = HOME / ".local"
 """All that the project writes on this machine: the sandbox, dlt's and dbt's folders."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from dotenv import load_dotenv
 
-from warehouse import PROJECT_ROOT, __version__, garbage, log
+from warehouse import HOME, __version__, garbage, log
 from warehouse.errors import UserError
 from warehouse.settings import Settings, load_settings
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. A UserError is one line of text."""
     options = _parser().parse_args(arguments)
     # boto3 looks for its credentials in the environment, and people keep them in .env.
-    load_dotenv(PROJECT_ROOT / ".env")
+    load_dotenv(HOME / ".env")
     try:
         settings = load_settings()
         log.configure(settings.log_level, settings.log_format)
@@ -91,6 +91,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     evidence.add_argument("twap_id", metavar="TWAP_ID")
     evidence.set_defaults(command=_evidence)
+
+    backup = commands.add_parser("backup", help="copy the database into a new folder")
+    backup.add_argument("folder", type=Path, metavar="FOLDER")
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser(
+        "restore", help="fill an empty database from a backup, and check every table"
+    )
+    restore.add_argument("folder", type=Path, metavar="FOLDER")
+    restore.add_argument(
+        "--replace", action="store_true", help="drop the warehouse that is there"
+    )
+    restore.set_defaults(command=_restore)
 
     docs = commands.add_parser("docs", help="show the documentation, with lineage")
     docs.add_argument("--port", type=int, default=8080, help="on loopback; 8080")
@@ -168,6 +181,18 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> int:
     from warehouse.commands.evidence import evidence
 
     return evidence(settings, options.twap_id)
+
+
+def _backup(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.backup import backup
+
+    return backup(settings, options.folder)
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> int:
+    from warehouse.commands.backup import restore
+
+    return restore(settings, options.folder, replace=options.replace)
 
 
 def _docs(options: argparse.Namespace, settings: Settings) -> int:

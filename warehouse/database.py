@@ -140,7 +140,12 @@ def libpq_environment(url: str) -> dict[str, str]:
 
 
 def environment_without_libpq() -> dict[str, str]:
-    """Return the environment less what libpq reads of it: the URL alone decides."""
+    """Return the environment less what libpq reads of it: the URL alone decides.
+
+    A file of passwords stays: it does not say which database.
+    """
     return {
-        name: value for name, value in os.environ.items() if not name.startswith("PG")
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PG") or name == "PGPASSFILE"
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from warehouse import LOCAL_DIR, PROJECT_ROOT
+from warehouse import HOME, LOCAL_DIR, PROJECT_ROOT
 from warehouse.database import connection_parameters, libpq_environment
 from warehouse.errors import UserError
 
@@ -164,9 +164,9 @@ def _set_environment(database_url: str, ours: Path) -> None:
 
 
 def _profiles_dir(ours: Path) -> Path:
-    """The folder of profiles.yml: the checkout's own, else a copy of the example."""
-    if (PROJECT_ROOT / "profiles.yml").exists():
-        return PROJECT_ROOT
+    """The folder of profiles.yml: one's own, else a copy of the example."""
+    if (HOME / "profiles.yml").exists():
+        return HOME
     ours.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
     return ours

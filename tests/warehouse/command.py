@@ -9,6 +9,8 @@ import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -16,6 +18,16 @@ import pytest
 from warehouse import PROJECT_ROOT
 
 FOREIGN = ("AWS_", "PG", "DBT_", "API_", "ELT_", "LOG_")
+
+
+class Place(NamedTuple):
+    """Which Python has the commands, and the folder that they run in."""
+
+    python: Path
+    folder: Path
+
+
+CHECKOUT = Place(Path(sys.executable), PROJECT_ROOT)
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -30,11 +42,13 @@ def environment(**settings: str) -> dict[str, str]:
     return kept | isolated | settings
 
 
-def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, env: Mapping[str, str], at: Place = CHECKOUT
+) -> subprocess.CompletedProcess[str]:
     """Run `python -m warehouse` to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "warehouse", *arguments],
-        cwd=PROJECT_ROOT,
+        [at.python, "-m", "warehouse", *arguments],
+        cwd=at.folder,
         env=dict(env),
         capture_output=True,
         text=True,
@@ -69,11 +83,13 @@ def run_at_a_terminal(*arguments: str, env: Mapping[str, str]) -> tuple[int, str
 
 
 @contextmanager
-def running(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *arguments: str, env: Mapping[str, str], at: Place = CHECKOUT
+) -> Iterator[subprocess.Popen[str]]:
     """Run `python -m warehouse` while the block lasts, then ask it to end."""
     with subprocess.Popen(
-        [sys.executable, "-m", "warehouse", *arguments],
-        cwd=PROJECT_ROOT,
+        [at.python, "-m", "warehouse", *arguments],
+        cwd=at.folder,
         env=dict(env),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -87,13 +103,13 @@ def running(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Pope
 
 
 @contextmanager
-def serving(env: Mapping[str, str]) -> Iterator[httpx.Client]:
+def serving(env: Mapping[str, str], at: Place = CHECKOUT) -> Iterator[httpx.Client]:
     """Run `serve` on a free port while the block lasts; give a client for it."""
     port = free_port()
     # What it says is read at its end only, so it may not say much.
     quiet = {"LOG_LEVEL": "ERROR", "API_PORT": str(port)}
     with (
-        running("serve", env={**env, **quiet}),
+        running("serve", env={**env, **quiet}, at=at),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as api,
     ):
         wait_for(api)
