@@ -33,8 +33,8 @@ FORMULA: Final = ["=", "+", "-", "@", "\t", "\r"]
 """What a text begins with that a spreadsheet takes for a formula."""
 
 
-async def csv_file(chunks: AsyncIterator[str]) -> AsyncIterator[bytes]:
+async def csv_file(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the file, of rows that Postgres wrote."""
     yield (",".join(COLUMNS) + "\r\n").encode()
     async for rows in chunks:
-        yield rows.encode()
+        yield rows

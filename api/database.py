@@ -39,8 +39,10 @@ SETTINGS: Final = {
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
 }
-"""Of every transaction. They go with it and are never a session's, so that a pooler
-such as PgBouncer may give each transaction another session."""
+"""Of every transaction."""
+
+SESSION_SETTINGS: Final = {**SETTINGS, "default_transaction_read_only": "on"}
+"""Of a session, and so of each transaction in it."""
 
 LONG_SETTINGS: Final = {
     **SETTINGS,
@@ -57,6 +59,9 @@ WAITING_FOR_EACH: Final = 50
 """How many requests may wait for each connection."""
 LOCK_MILLISECONDS: Final = 2000
 
+NOBODY: Final = 0
+"""A number that no process of Postgres has."""
+
 IN_VAIN: Final = (PoolTimeout, TooManyRequests, postgres_errors.QueryCanceled)
 """Errors after which a second try would end as the first."""
 
@@ -70,7 +75,14 @@ log = structlog.stdlib.get_logger("api")
 Row = Any
 """A row by the names of its query's columns: each query has its own."""
 
-Connection = psycopg.AsyncConnection[Row]
+
+class Connection(psycopg.AsyncConnection[Row]):
+    """A connection to Postgres, or to a pooler before it."""
+
+    keeps_settings = False
+    """Whether it has a session of its own, which has the settings. A pooler such as
+    PgBouncer may give each transaction another session, and others get that one after
+    it: there, the settings go with each transaction and never stay."""
 
 
 class Snapshot:
@@ -83,9 +95,7 @@ class Snapshot:
         """Return the rows of a query; raises ApiError as Database.fetch does."""
         statement = read_statement(query)
         with _refusals():
-            cursor = await self._connection.execute(
-                statement.text, statement.in_order(values)
-            )
+            cursor = await _ask(self._connection, statement, values)
             return await cursor.fetchall()
 
     async def stream(
@@ -100,7 +110,7 @@ class Snapshot:
             rows = cast(
                 AsyncGenerator[Row, None],
                 self._connection.cursor().stream(
-                    statement.text, statement.in_order(values)
+                    statement.text, statement.in_order(values), binary=True
                 ),
             )
             async with aclosing(rows):
@@ -163,7 +173,9 @@ class Database:
         long_reads: int,
         in_use: Level | None = None,
     ) -> None:
-        self._pool = _pool(url, "pages", in_use, min_size=1, max_size=pool_size)
+        self._pool = _pool(
+            url, "pages", in_use, min_size=1, max_size=pool_size, configure=_settle
+        )
         self._long_pool = _pool(
             url,
             "exports",
@@ -242,15 +254,19 @@ class Database:
     async def _read_once(
         self, statement: "Statement", values: Mapping[str, object]
     ) -> list[Row]:
-        # What a pipeline sends at once is one transaction, and one round trip.
-        async with self._pool.connection() as connection:
+        connection = await self._pool.getconn()
+        try:
             connection.prepare_threshold = 0 if self._prepares else None
-            async with connection.pipeline():
-                await _set(connection, SETTINGS)
-                cursor = await connection.execute(
-                    statement.text, statement.in_order(values)
-                )
+            # Either way one transaction, and one round trip.
+            if connection.keeps_settings:
+                cursor = await _ask(connection, statement, values)
+            else:
+                async with connection.pipeline():
+                    await _set(connection, SETTINGS)
+                    cursor = await _ask(connection, statement, values)
             return await cursor.fetchall()
+        finally:
+            await self._pool.putconn(connection)
 
 
 def not_built() -> ApiError:
@@ -312,6 +328,7 @@ def _with_pieces(text: str) -> LiteralString:
 def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedPool:
     pool = CountedPool(
         libpq_url(url),
+        connection_class=Connection,
         kwargs={
             "application_name": "twap_api",
             "autocommit": True,
@@ -334,6 +351,15 @@ def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedP
     return pool
 
 
+async def _ask(
+    connection: Connection, statement: Statement, values: Mapping[str, object]
+) -> psycopg.AsyncCursor[Row]:
+    """Execute a statement; as binary, since what Postgres wrote comes as bytea."""
+    return await connection.execute(
+        statement.text, statement.in_order(values), binary=True
+    )
+
+
 async def _begin_snapshot(connection: Connection) -> None:
     """Begin a transaction that sees one state, and keeps it from being replaced.
 
@@ -346,10 +372,30 @@ async def _begin_snapshot(connection: Connection) -> None:
     await connection.execute("lock table marts.twap_status in access share mode")
 
 
-async def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+async def _settle(connection: Connection) -> None:
+    """Give the settings to the session, if the connection has one of its own.
+
+    Whoever takes a connection names the process that serves it, so that a statement
+    can be cancelled. A pooler names none of Postgres's, since that one changes. The
+    pool replaces a connection after an hour, so a role that comes later is taken then.
+    """
+    own = connection.info.backend_pid
+    cursor = await _set(connection, SESSION_SETTINGS, session_of=own)
+    (made,) = await cursor.fetchall()
+    connection.keeps_settings = made.of_session
+
+
+async def _set(
+    connection: Connection, settings: Mapping[str, str], *, session_of: int = NOBODY
+) -> psycopg.AsyncCursor[Row]:
+    """Set them in the session, if that process serves it, else in the transaction."""
     statement = read_statement("settings")
-    values = {"settings": json.dumps(settings), "role": READER_ROLE}
-    await connection.execute(statement.text, statement.in_order(values))
+    values = {
+        "settings": json.dumps(settings),
+        "role": READER_ROLE,
+        "session_of": session_of,
+    }
+    return await connection.execute(statement.text, statement.in_order(values))
 
 
 async def _leave(connection: Connection) -> None:

@@ -84,7 +84,8 @@ class Export:
             "as_of": self.window.end,
             **self.filters,
             "chunk_size": ROWS_IN_CHUNK,
-            "formula": FORMULA if self.spreadsheet else [],
+            "spreadsheet": self.spreadsheet,
+            "formula": FORMULA,
             "with_raw": False,
             "with_provenance": False,
         }
@@ -196,7 +197,7 @@ async def _version(snapshot: Snapshot) -> DataVersion:
 
 async def _chunks(
     snapshot: Snapshot, export: Export, values: Mapping[str, object]
-) -> AsyncGenerator[str, None]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the rows as Postgres writes them, many at once."""
     query = "export_ndjson" if export.format == "ndjson" else "export_csv"
     async with aclosing(snapshot.stream(query, values)) as chunks:
@@ -205,14 +206,14 @@ async def _chunks(
 
 
 def _file(
-    export: Export, chunks: AsyncIterator[str], schema: "pa.Schema | None"
+    export: Export, chunks: AsyncIterator[bytes], schema: "pa.Schema | None"
 ) -> AsyncIterator[bytes]:
     """Return the file, piece by piece."""
     if schema:
         return parquet_file(chunks, schema)
     if export.format == "csv":
         return csv_file(chunks)
-    return (rows.encode() async for rows in chunks)
+    return chunks
 
 
 def _metadata(export: Export, headers: Mapping[str, str]) -> dict[str, str]:

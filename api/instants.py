@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from api.errors import ApiError, bad_parameter
@@ -55,6 +56,8 @@ def parse_instant(name: str, text: str, *, round_up: bool) -> datetime:
     return moment
 
 
+# The ends of windows and the moments of certificates come again and again.
+@lru_cache(maxsize=1024)
 def format_instant(moment: datetime) -> str:
     """Return RFC 3339 in UTC with `Z`, with a fraction only where there is one."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()

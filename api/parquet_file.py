@@ -69,7 +69,7 @@ def parquet_schema(digits: Any, metadata: Mapping[str, str]) -> "pa.Schema":
 
 
 async def parquet_file(
-    chunks: AsyncIterator[str], schema: "pa.Schema"
+    chunks: AsyncIterator[bytes], schema: "pa.Schema"
 ) -> AsyncIterator[bytes]:
     """Yield the file, of CSV rows that Postgres wrote."""
     writer = _Writer(schema)
@@ -91,7 +91,7 @@ class _Writer:
         self._file = parquet.ParquetWriter(sink, schema, compression="zstd")
         self._waiting: list[pa.Table] = []
 
-    def add(self, rows: str) -> bytes:
+    def add(self, rows: bytes) -> bytes:
         import pyarrow as pa
 
         self._waiting.append(_read_rows(rows, self._schema))
@@ -138,7 +138,7 @@ class _Written(io.RawIOBase):
         return taken
 
 
-def _read_rows(rows: str, schema: "pa.Schema") -> "pa.Table":
+def _read_rows(rows: bytes, schema: "pa.Schema") -> "pa.Table":
     import pyarrow as pa
     from pyarrow import csv
 
@@ -147,12 +147,11 @@ def _read_rows(rows: str, schema: "pa.Schema") -> "pa.Table":
         field.name: pa.string() if pa.types.is_decimal256(field.type) else field.type
         for field in schema
     }
-    text = rows.encode()
     table = csv.read_csv(
-        io.BytesIO(text),
+        io.BytesIO(rows),
         # One block, since a row must lie within one.
         csv.ReadOptions(
-            column_names=list(COLUMNS), use_threads=False, block_size=len(text)
+            column_names=list(COLUMNS), use_threads=False, block_size=len(rows)
         ),
         csv.ParseOptions(newlines_in_values=True),
         csv.ConvertOptions(

@@ -1,7 +1,6 @@
 """Which data an answer is made of, and whether a client's copy of it is still good."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +42,16 @@ class DataVersion:
 
         Of the release too, since another one may write the same data otherwise.
         """
-        parts = [
+        parts = (
             self.version,
             self.build_id,
             self.run_id,
             __version__,
-            request.url.path,
-            request.url.query,
+            request.scope["path"],
+            request.scope["query_string"],
             media_type,
-        ]
-        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        )
+        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
         return f'W/"{digest[:32]}"'
 
     def headers(self, request: Request, media_type: str = JSON) -> dict[str, str]:
@@ -83,7 +82,7 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
 def answer(
     request: Request,
     version: DataVersion,
-    text: str,
+    text: bytes,
     more_headers: dict[str, str] | None = None,
 ) -> Response:
     """Return a JSON answer, or 304 when the client holds it already."""

@@ -1,9 +1,12 @@
 """Parquet objects as Arrow tables of text."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingestion.names import check_names
@@ -21,6 +24,10 @@ _MAX_SIMPLE_EXPANSION = 64 * 1024 * 1024
 
 _MAX_BATCH_ROWS = 65_536
 _MIN_BATCH_ROWS = 64
+
+# What pyarrow-stubs lack.
+_arrow: Any = pa
+_compute: Any = pc
 
 # What pyarrow raises on a damaged or hostile file: ArrowInvalid is a ValueError (as is
 # UnicodeDecodeError), ArrowKeyError a KeyError, ArrowTypeError a TypeError.
@@ -71,14 +78,19 @@ def read_simple(body: bytes) -> pa.Table | None:
         groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
         # No value is larger than its row group.
         largest = rows * sum(group.total_byte_size for group in groups)
-        schema = file.schema_arrow
-        check_names(schema.names)
-        if largest > _MAX_SIMPLE_EXPANSION or not all(map(is_simple, schema.types)):
+        if largest > _MAX_SIMPLE_EXPANSION or not _is_simple(file.schema_arrow):
             return None
         table: pa.Table = file.read(use_threads=False)
     except (ObjectFailed, *_DAMAGED):
         return None
-    return table if table.num_rows and table.nbytes <= MAX_SIMPLE_BYTES else None
+    small = table.get_total_buffer_size() <= MAX_SIMPLE_BYTES
+    return table if table.num_rows and small else None
+
+
+@lru_cache(maxsize=16)
+def _is_simple(schema: pa.Schema) -> bool:
+    check_names(schema.names)
+    return all(map(is_simple, schema.types))
 
 
 def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa.Table:
@@ -89,11 +101,8 @@ def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa
     """
     together = pa.concat_tables(tables).combine_chunks()
     (batch,) = together.to_batches()
-    addresses = [
-        _address(source, table.num_rows)
-        for table, source in zip(tables, sources, strict=True)
-    ]
-    return _with_addresses(pa.Table.from_batches([_text_batch(batch, 0)]), addresses)
+    rows = [table.num_rows for table in tables]
+    return _addressed(pa.Table.from_batches([_text_batch(batch, 0)]), sources, rows)
 
 
 def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
@@ -116,7 +125,7 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
                 raise ObjectFailed(f"it decodes to more than {limit:,} bytes")
     texts = pa.schema([(name, pa.string()) for name in schema.names])
     table = pa.Table.from_batches(batches, texts)
-    return _with_addresses(table, [_address(source, table.num_rows)])
+    return _addressed(table, [source], [table.num_rows])
 
 
 def _uncompressed(group: Any, limit: int) -> int:
@@ -147,20 +156,23 @@ def _as_text(array: AnyArray) -> AnyArray:
     return json_text(array) if is_nested(array.type) else scalar_text(array)
 
 
-def _with_addresses(table: pa.Table, addresses: Sequence[pa.RecordBatch]) -> pa.Table:
-    address = pa.Table.from_batches(addresses).combine_chunks()
-    for name in address.column_names:
-        table = table.append_column(name, address.column(name))
-    return table
+def _addressed(
+    table: pa.Table, sources: Sequence[S3Object], rows: Sequence[int]
+) -> pa.Table:
+    """Return the table with the address of each row: so many of each source follow."""
+    if not table.num_rows:
+        sources, rows = [], []
+    ends = pa.array(accumulate(rows), pa.int32())
 
+    def repeated(texts: list[str]) -> AnyArray:
+        runs = _arrow.RunEndEncodedArray.from_arrays(ends, pa.array(texts, pa.string()))
+        return _compute.run_end_decode(runs)
 
-def _address(source: S3Object, rows: int) -> pa.RecordBatch:
-    return pa.record_batch(
-        {
-            "_s3_object_key": pa.repeat(pa.scalar(source.key, pa.string()), rows),
-            "_s3_etag": pa.repeat(pa.scalar(source.etag, pa.string()), rows),
-            "_row_number": pa.array(range(rows), pa.int64()),
-        }
+    numbers = pa.chunked_array([_arrow.arange(0, count) for count in rows], pa.int64())
+    return (
+        table.append_column("_s3_object_key", repeated([one.key for one in sources]))
+        .append_column("_s3_etag", repeated([one.etag for one in sources]))
+        .append_column("_row_number", numbers.combine_chunks())
     )
 
 

@@ -29,7 +29,8 @@ _CONFIG: dict[str, Any] = {
         "intercept_signals": False,
     },
     "providers": {"enable_airflow_secrets": False},
-    "data_writer": {"file_max_items": _FILE_ROWS},
+    # The files are read again at once: to compress them costs more than to write them.
+    "data_writer": {"file_max_items": _FILE_ROWS, "compression": "none"},
     "normalize": {
         "parquet_normalizer": {"add_dlt_load_id": True, "add_dlt_id": False},
     },

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from ingestion.objects import ObjectFailed, S3Object
@@ -18,6 +19,7 @@ MAX_OBJECT_BYTES = 512 * 1024 * 1024
 Read = Callable[[S3Object], bytes]
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def read_ahead(
@@ -30,28 +32,50 @@ def read_ahead(
 ) -> Iterator[tuple[S3Object, T | ObjectFailed]]:
     """Yield each object, in the given order, with what `read` returns for it.
 
-    For one that cannot be had, that is the ObjectFailed which `read` raised.
-
-    No more than `max_objects` and `max_bytes` are held beside the one being yielded,
-    except that one object alone may be larger. All other exceptions of `read` are
-    raised at that object's turn.
+    For one that cannot be had, that is the ObjectFailed which `read` raised. The bounds
+    are those of `work_ahead`.
     """
-    waiting: deque[tuple[S3Object, Future[T | ObjectFailed]]] = deque()
+    return work_ahead(
+        objects,
+        partial(_attempt, read),
+        size=lambda wanted: wanted.size,
+        threads=threads,
+        max_items=max_objects,
+        max_size=max_bytes,
+    )
+
+
+def work_ahead(
+    items: Iterable[T],
+    work: Callable[[T], R],
+    *,
+    size: Callable[[T], int],
+    threads: int,
+    max_items: int,
+    max_size: int,
+) -> Iterator[tuple[T, R]]:
+    """Yield each item, in the given order, with what `work` returns for it.
+
+    No more than `max_items`, of `max_size` together, are held beside the one being
+    yielded, except that one alone may be larger. Exceptions of `work` are raised at
+    that item's turn.
+    """
+    waiting: deque[tuple[T, Future[R]]] = deque()
     ahead = 0
-    with ThreadPoolExecutor(threads, thread_name_prefix="fetch") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
         try:
-            for wanted in objects:
+            for item in items:
                 while waiting and (
-                    len(waiting) >= max_objects or ahead + wanted.size > max_bytes
+                    len(waiting) >= max_items or ahead + size(item) > max_size
                 ):
-                    done, found = waiting.popleft()
-                    ahead -= done.size
-                    yield done, found.result()
-                waiting.append((wanted, pool.submit(_attempt, read, wanted)))
-                ahead += wanted.size
+                    done, result = waiting.popleft()
+                    ahead -= size(done)
+                    yield done, result.result()
+                waiting.append((item, pool.submit(work, item)))
+                ahead += size(item)
             while waiting:
-                done, found = waiting.popleft()
-                yield done, found.result()
+                done, result = waiting.popleft()
+                yield done, result.result()
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -86,8 +86,9 @@ class Loader:
         first = next(tables, None)
         if first is None:
             return []
+        # For a generator, dlt would search all modules for the one that it is of.
         resource = dlt.resource(
-            _items(itertools.chain([first], tables)),
+            itertools.starmap(_item, itertools.chain([first], tables)),
             name="objects",
             max_table_nesting=0,
         )
@@ -185,10 +186,9 @@ class Loader:
             ) from error
 
 
-def _items(tables: Iterator[tuple[str, pa.Table]]) -> Iterator[Any]:
-    for name, table in tables:
-        hints = dlt.mark.make_hints(table_name=name, write_disposition="append")
-        yield dlt.mark.with_hints(table, hints, create_table_variant=True)
+def _item(name: str, table: pa.Table) -> Any:
+    hints = dlt.mark.make_hints(table_name=name, write_disposition="append")
+    return dlt.mark.with_hints(table, hints, create_table_variant=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

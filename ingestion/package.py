@@ -9,7 +9,7 @@ import structlog
 
 from ingestion.attempts import Attempt, ledger_table
 from ingestion.decode import decode, decode_simple, read_simple
-from ingestion.fetch import Read, one_ahead, read_ahead
+from ingestion.fetch import Read, one_ahead, read_ahead, work_ahead
 from ingestion.names import OUR_COLUMNS, TableColumns
 from ingestion.objects import ObjectFailed, S3Object
 from ingestion.progress import Progress
@@ -20,6 +20,14 @@ BUNDLE_ROWS = 100_000
 BUNDLE_BYTES = 64 * 1024 * 1024
 """Rows are yielded in bundles of about this size: many small ones are slow, and memory
 follows the large."""
+
+READERS = 2
+"""Threads that read parquet. Most of it is done outside of Python's lock."""
+
+READ_TOGETHER = 16
+READ_TOGETHER_BYTES = 1024 * 1024
+"""Objects go to these threads in portions of no more: one by one, to hand them over
+costs half of what reading them does."""
 
 MAX_CONNECTION_FAILURES = 32
 """So many in a row are no longer the objects' own trouble."""
@@ -74,7 +82,7 @@ class Package:
             yield LEDGER_TABLE, ledger_table(self.attempts)
 
     def _decoded(self) -> Iterator[pa.Table]:
-        for run in one_ahead(_runs(self._fetched())):
+        for run in one_ahead(_runs(self._opened())):
             try:
                 yield self._decoded_together(run)
             except ObjectFailed:
@@ -82,7 +90,7 @@ class Package:
                 for fetched in run:
                     yield from self._decoded_alone(fetched)
 
-    def _decoded_together(self, run: Sequence["_Fetched"]) -> pa.Table:
+    def _decoded_together(self, run: Sequence["_Opened"]) -> pa.Table:
         tables = [fetched.simple for fetched in run if fetched.simple is not None]
         if not tables:
             raise ObjectFailed
@@ -103,6 +111,19 @@ class Package:
         if table.num_rows:
             yield table
 
+    def _opened(self) -> Iterator["_Opened"]:
+        """Yield what can be fetched, with its rows where they are simple."""
+        ahead = work_ahead(
+            _portions(self._fetched()),
+            _open,
+            size=lambda portion: sum(len(fetched.body) for fetched in portion),
+            threads=READERS,
+            max_items=2 * READERS,
+            max_size=2 * READERS * READ_TOGETHER_BYTES,
+        )
+        for _, opened in ahead:
+            yield from opened
+
     def _fetched(self) -> Iterator["_Fetched"]:
         """Yield what can be fetched, until S3 stops answering."""
         in_a_row = 0
@@ -111,7 +132,7 @@ class Package:
                 self._progress.advance(1, shown.size)
                 if not isinstance(found, ObjectFailed):
                     in_a_row = 0
-                    yield _Fetched(shown, found, read_simple(found))
+                    yield _Fetched(shown, found)
                     continue
                 self._note_failure(shown, str(found))
                 in_a_row = in_a_row + 1 if isinstance(found, ConnectionFailed) else 0
@@ -136,15 +157,37 @@ class Package:
 class _Fetched:
     shown: S3Object
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened(_Fetched):
     simple: pa.Table | None
     """Its rows, when they can be decoded together with those of others."""
 
 
-def _runs(fetched: Iterable[_Fetched]) -> Iterator[list[_Fetched]]:
-    """Yield all, in runs of simple objects of one schema, every other object alone."""
-    run: list[_Fetched] = []
-    rows = size = 0
+def _portions(fetched: Iterable[_Fetched]) -> Iterator[list[_Fetched]]:
+    portion: list[_Fetched] = []
+    size = 0
     for one in fetched:
+        full = len(portion) >= READ_TOGETHER
+        if portion and (full or size + len(one.body) > READ_TOGETHER_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += len(one.body)
+    if portion:
+        yield portion
+
+
+def _open(portion: Sequence[_Fetched]) -> list[_Opened]:
+    return [_Opened(one.shown, one.body, read_simple(one.body)) for one in portion]
+
+
+def _runs(opened: Iterable[_Opened]) -> Iterator[list[_Opened]]:
+    """Yield all, in runs of simple objects of one schema, every other object alone."""
+    run: list[_Opened] = []
+    rows = size = 0
+    for one in opened:
         full = rows >= BUNDLE_ROWS or size >= BUNDLE_BYTES
         if run and (full or not _is_alike(run[-1].simple, one.simple)):
             yield run
@@ -152,7 +195,7 @@ def _runs(fetched: Iterable[_Fetched]) -> Iterator[list[_Fetched]]:
         run.append(one)
         if one.simple is not None:
             rows += one.simple.num_rows
-            size += one.simple.nbytes
+            size += one.simple.get_total_buffer_size()
     if run:
         yield run
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from ingestion.cost import GET_USD, LIST_USD, TRANSFER_USD_PER_GB
@@ -18,6 +19,7 @@ from sandbox.s3 import S3Server
 from tests.conftest import new_database
 from tests.warehouse.command import environment, run_at_a_terminal, serving
 from warehouse import PROJECT_ROOT
+from warehouse.commands.demo import show
 from warehouse.settings import Settings
 
 TEXT = (PROJECT_ROOT / "docs" / "quickstart.md").read_text()
@@ -40,6 +42,12 @@ PLACED = {"time": BEGAN, "status": "activated"}
 PLACED |= {"state_executedSz": "0.0", "state_executedNtl": "0.0"}
 FINISHED = {"time": ENDED, "status": "finished"}
 FINISHED |= {"state_executedSz": "122.0", "state_executedNtl": "93969.64597"}
+
+SHOWN_BY_THE_DEMO = "0xdem0"
+OTHERS = [
+    TOLD | FINISHED | {"twap_id": number, "state_user": SHOWN_BY_THE_DEMO}
+    for number in range(8)
+]
 
 
 def plain(shown: str) -> str:
@@ -66,7 +74,7 @@ def reader(
     server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Reader]:
     with S3Server() as bucket:
-        rows = write_rows([TOLD | PLACED, TOLD | FINISHED])
+        rows = write_rows([TOLD | PLACED, TOLD | FINISHED, *OTHERS])
         bucket.put("raw/twap_statuses/one.parquet", rows)
         bucket.put("raw/twap_statuses/broken.parquet", b"PAR1 but no more")
         env = environment(
@@ -105,9 +113,9 @@ def test_a_run_at_a_terminal_shows_bars_and_ends_in_a_table(reader: Reader) -> N
     assert re.search(r"fetched .*2/2 objects.*0\.0/0\.0 MB", bars)
     assert re.search(r"landed .*2/2 objects", bars)
     assert re.search(r"built .*\d+/\d+ steps", bars)
-    assert re.search(r"landed +1 objects, 2 rows, ", table)
+    assert re.search(r"landed +1 objects, 10 rows, ", table)
     assert re.search(r"failed +1 objects", table)
-    assert re.search(r"marts now +1 TWAPs of 1 wallets, in 2 events", table)
+    assert re.search(r"marts now +9 TWAPs of 2 wallets, in 10 events", table)
     assert f"make serve   then open {ADDRESS}/" in table
 
 
@@ -164,6 +172,18 @@ def test_a_year_of_the_wallet_is_saved_as_the_document_shows(
 
         assert shell(save) in blocks("text")
         assert json.loads(shell(certificate))["complete"] is False
+
+
+def test_the_demo_ends_in_a_wallets_twaps_the_certificate_and_its_page(
+    reader: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(reader.env["DATABASE_URL"]) as connection:
+        show(connection, Settings())
+    shown = capsys.readouterr().out
+    assert len(re.findall(r"^\d +BNB +B +finished +122 +122 ", shown, re.M)) == 8
+    assert re.search(r"all that the bucket held at [\d:]{5} UTC is here", shown)
+    assert "except for 1 failed objects." in shown
+    assert f"make serve   then open {ADDRESS}/?wallet={SHOWN_BY_THE_DEMO}\n" in shown
 
 
 def test_the_policy_allows_to_list_the_bucket_and_to_get_what_a_run_gets() -> None:

@@ -48,21 +48,22 @@ class Compress:
     """
 
     def __init__(self, app: ASGIApp) -> None:
+        self._as_it_is = app
         self._get = _gzip(app)
         self._head = _gzip(_with_open_end(app))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and compress its answer."""
         if scope["type"] != "http":
-            await self._get(scope, receive, send)
+            await self._as_it_is(scope, receive, send)
             return
-        # Starlette only looks for the word, so it gets it or nothing.
-        headers = [each for each in scope["headers"] if each[0] != ACCEPT_ENCODING]
+        app = self._as_it_is
         if accepts_gzip(Headers(scope=scope).getlist("accept-encoding")):
-            headers.append((ACCEPT_ENCODING, b"gzip"))
-        scope = {**scope, "headers": headers}
-        is_head = scope.get("state", {}).get("headers_only", False)
-        app = self._head if is_head else self._get
+            # Starlette only looks for the word, and in the first header.
+            others = [each for each in scope["headers"] if each[0] != ACCEPT_ENCODING]
+            scope = {**scope, "headers": [*others, (ACCEPT_ENCODING, b"gzip")]}
+            is_head = scope.get("state", {}).get("headers_only", False)
+            app = self._head if is_head else self._get
         await app(scope, receive, _varying(send))
 
 

@@ -23,6 +23,11 @@ PAGE_PROTECTION: Final = {
 }
 """Of every HTML page whose route has not set its own."""
 
+# As ASGI has them. No route sets one of its own.
+_PROTECTION: Final = [
+    (name.lower().encode(), value.encode()) for name, value in PROTECTION.items()
+]
+
 NEVER_STORED: Final = frozenset({"/healthz", "/livez"})
 """Paths whose answer is worth nothing a moment later."""
 
@@ -46,8 +51,8 @@ class FixedHeaders:
 
         async def complete(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_PROTECTION]
                 headers = MutableHeaders(scope=message)
-                headers.update(PROTECTION)
                 if headers.get("content-type", "").startswith("text/html"):
                     for name, value in PAGE_PROTECTION.items():
                         headers.setdefault(name, value)

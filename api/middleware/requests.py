@@ -8,6 +8,7 @@ from uuid import uuid4
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """An id that a caller may choose: one that needs no escaping anywhere."""
@@ -44,17 +45,18 @@ class RequestLog:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, note_start)
-            finally:
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=path_for_log(scope),
-                    status=status,
-                    milliseconds=round((time.perf_counter() - began) * 1000, 2),
-                )
+        bound = bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, note_start)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=path_for_log(scope),
+                status=status,
+                milliseconds=round((time.perf_counter() - began) * 1000, 2),
+            )
+            reset_contextvars(**bound)
 
 
 def new_request_id() -> str:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from api.certificate import read_covered
 from api.errors import ApiError
+from api.json_text import written_list
 from api.pages import View
 from api.pages.form import TWAP_FORM
 from api.query_string import required
@@ -23,7 +24,7 @@ async def twap_view(request: Request, given: Mapping[str, str]) -> View:
     )
     if found.rows is None:
         raise ApiError(404, "not_found", "No TWAP has this id.", field="id")
-    events = json.loads(f"[{found.rows}]")
+    events = json.loads(written_list(found.rows))
     values = {
         "twap_id": twap_id,
         "wallets": sorted({event["wallet"] for event in events}),

@@ -10,10 +10,11 @@ from api.instants import FIRST_MOMENT, LAST_MOMENT
 from api.json_text import json_object
 from api.parameters import COVERAGE
 from api.query_string import openapi_parameters, read_query
+from api.routes.plain import PlainRoute
 from api.versions import answer
 from api.window import read_window
 
-router = APIRouter(prefix="/api/v1", tags=["coverage"])
+router = APIRouter(route_class=PlainRoute, prefix="/api/v1", tags=["coverage"])
 
 
 @router.get(

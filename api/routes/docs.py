@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.pages import FOLDER
+from api.routes.plain import PlainRoute
 from api.routes.static import file_response, no_such_file
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 SWAGGER_UI: Final = Path(str(files("fastapi_swagger"))) / "resources"
 

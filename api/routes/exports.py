@@ -13,10 +13,11 @@ from api.exports import MEDIA_TYPES, Export, ExportResponse
 from api.json_text import json_text
 from api.parameters import EXPORT, EXPORT_FORMATS, FILTERS
 from api.query_string import choice, flag, openapi_parameters, read_query, required
+from api.routes.plain import PlainRoute
 from api.wallet import read_wallet
 from api.window import read_window
 
-router = APIRouter(prefix="/api/v1", tags=["exports"])
+router = APIRouter(route_class=PlainRoute, prefix="/api/v1", tags=["exports"])
 
 CONTENT: Final[dict[str, Any]] = {
     MEDIA_TYPES["csv"]: {

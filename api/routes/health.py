@@ -8,8 +8,9 @@ from api.answers import Alive, Error, Health
 from api.database import Database, not_built
 from api.errors import ApiError, json_response
 from api.instants import format_instant
+from api.routes.plain import PlainRoute
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=PlainRoute, tags=["health"])
 
 
 @router.get(
@@ -59,6 +60,6 @@ async def healthz(request: Request) -> Response:
     response_class=Response,
     responses={200: {"model": Alive, "description": "It does."}},
 )
-async def livez() -> Response:
+async def livez(_request: Request) -> Response:
     """Say that the process runs, whatever the database does."""
     return json_response({"status": "alive"})

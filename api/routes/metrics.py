@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.metrics import Metrics
+from api.routes.plain import PlainRoute
 from api.watch import Watch
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=PlainRoute, tags=["health"])
 
 EXAMPLE: Final = """\
 # HELP database_up 1 when the database answers and holds a finished build, else 0.

@@ -17,10 +17,11 @@ from api.pages.twap import twap_view
 from api.pages.wallet import newest_year, wallet_view
 from api.pages.words import error_in_words
 from api.query_string import Parameter, read_query
+from api.routes.plain import PlainRoute
 from api.versions import not_modified
 from api.wallet import read_wallet
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 HTML: Final = "text/html"
 

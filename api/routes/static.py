@@ -12,8 +12,9 @@ from starlette.responses import Response
 from api.errors import ROUTER_CODES, ROUTER_MESSAGES, ApiError
 from api.middleware.headers import PAGE_PROTECTION
 from api.pages import FOLDER
+from api.routes.plain import PlainRoute
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
 STATIC: Final = FOLDER / "static"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -41,11 +42,12 @@ from api.query_string import (
     required,
     whole_number,
 )
+from api.routes.plain import PlainRoute
 from api.versions import answer
 from api.wallet import read_wallet
 from api.window import read_window
 
-router = APIRouter(prefix="/api/v1", tags=["twaps"])
+router = APIRouter(route_class=PlainRoute, prefix="/api/v1", tags=["twaps"])
 
 NO_BUILD: Final = "none"
 """What no build is called: the next page finds that it is not there."""
@@ -122,7 +124,9 @@ async def _in_window(
         "offset", given.get("offset"), default=0, least=0, most=MAX_OFFSET
     )
     filters = {each.name: given.get(each.name) for each in FILTERS}
-    query = query_digest("window", page.wallet, window, sorted(page.include), filters)
+    query = partial(
+        query_digest, "window", page.wallet, window, sorted(page.include), filters
+    )
     cursor = None
     if "cursor" in given:
         if "offset" in given:
@@ -131,7 +135,7 @@ async def _in_window(
                 "offset",
                 "`offset` and `cursor` exclude each other: a cursor knows its place.",
             )
-        cursor = decode_cursor(given["cursor"], query, window)
+        cursor = decode_cursor(given["cursor"], query(), window)
     found, coverage = await read_covered(
         request,
         "twap_page",
@@ -152,7 +156,7 @@ async def _in_window(
     next_cursor = None
     if found.has_more:
         next_cursor = Cursor(
-            query,
+            query(),
             cursor.build if cursor else _build_of(found),
             as_of,
             found.last_ts,

@@ -10,11 +10,12 @@ from api.instants import FIRST_MOMENT, format_instant
 from api.json_text import json_object, written_list
 from api.parameters import TAX_YEAR, WALLET_IN_PATH
 from api.query_string import openapi_parameters, read_path, read_query
+from api.routes.plain import PlainRoute
 from api.versions import answer
 from api.wallet import read_wallet
 from api.window import year_window
 
-router = APIRouter(prefix="/api/v1/wallets", tags=["wallets"])
+router = APIRouter(route_class=PlainRoute, prefix="/api/v1/wallets", tags=["wallets"])
 
 
 @router.get(

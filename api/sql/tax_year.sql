@@ -64,45 +64,51 @@ select
     (select is_building from data_version) as is_building,
     least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
     (select count(*) from open_states) as open_twaps,
-    (
-        select
-            string_agg(
-                format(
-                    '{"asset":%%s,"side":%%s,"twaps":%%s,'
-                    '"executed":{"size":"%%s","notional":"%%s"}}',
-                    to_json(totals.asset),
-                    to_json(totals.side),
-                    totals.twaps,
-                    totals.size,
-                    totals.notional
-                ),
-                ',' order by totals.asset collate "C", totals.side collate "C"
-            )
-        from totals
+    convert_to(
+        (
+            select
+                string_agg(
+                    format(
+                        '{"asset":%%s,"side":%%s,"twaps":%%s,'
+                        '"executed":{"size":"%%s","notional":"%%s"}}',
+                        to_json(totals.asset),
+                        to_json(totals.side),
+                        totals.twaps,
+                        totals.size,
+                        totals.notional
+                    ),
+                    ',' order by totals.asset collate "C", totals.side collate "C"
+                )
+            from totals
+        ),
+        'UTF8'
     ) as totals,
-    (
-        select
-            string_agg(
-                {{ twap_json(still_open) }}
-                || format(
-                    ',"executed_in_year":{"size":"%%s","notional":"%%s"}}',
-                    case
-                        when still_open.ts < %(window_start)s then 0
-                        else
-                            coalesce(still_open.size_executed, 0)
-                            - coalesce(before.size_executed, 0)
-                    end,
-                    case
-                        when still_open.ts < %(window_start)s then 0
-                        else
-                            coalesce(still_open.notional_executed, 0)
-                            - coalesce(before.notional_executed, 0)
-                    end
-                ),
-                ',' order by
-                    still_open.ts desc,
-                    still_open.twap_id collate "C" desc
-            )
-        from open_states as still_open
-        left join at_the_start as before on still_open.twap_id = before.twap_id
+    convert_to(
+        (
+            select
+                string_agg(
+                    {{ twap_json(still_open) }}
+                    || format(
+                        ',"executed_in_year":{"size":"%%s","notional":"%%s"}}',
+                        case
+                            when still_open.ts < %(window_start)s then 0
+                            else
+                                coalesce(still_open.size_executed, 0)
+                                - coalesce(before.size_executed, 0)
+                        end,
+                        case
+                            when still_open.ts < %(window_start)s then 0
+                            else
+                                coalesce(still_open.notional_executed, 0)
+                                - coalesce(before.notional_executed, 0)
+                        end
+                    ),
+                    ',' order by
+                        still_open.ts desc,
+                        still_open.twap_id collate "C" desc
+                )
+            from open_states as still_open
+            left join at_the_start as before on still_open.twap_id = before.twap_id
+        ),
+        'UTF8'
     ) as open_items

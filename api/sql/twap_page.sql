@@ -99,28 +99,31 @@ select
     max(page.place) > %(page_size)s as has_more,
     max(page.ts) filter (where page.place = %(page_size)s) as last_ts,
     max(page.twap_id) filter (where page.place = %(page_size)s) as last_twap_id,
-    string_agg(
-        {{ twap_json(page) }}
-        || case
-            when %(with_events)s
-                then
-                    ',"events":['
-                    || (
-                        select
-                            string_agg(
-                                {{ twap_json(event) }} || '}',
-                                ',' order by {{ newest_first(event) }}
-                            )
-                        from marts.twap_status as event
-                        where
-                            event.twap_id = page.twap_id
-                            and event.wallet = page.wallet
-                            and event.ts between %(start)s and %(as_of)s
-                    )
-                    || ']'
-            else ''
-        end
-        || '}',
-        ',' order by page.place
-    ) filter (where page.place <= %(page_size)s) as twaps
+    convert_to(
+        string_agg(
+            {{ twap_json(page) }}
+            || case
+                when %(with_events)s
+                    then
+                        ',"events":['
+                        || (
+                            select
+                                string_agg(
+                                    {{ twap_json(event) }} || '}',
+                                    ',' order by {{ newest_first(event) }}
+                                )
+                            from marts.twap_status as event
+                            where
+                                event.twap_id = page.twap_id
+                                and event.wallet = page.wallet
+                                and event.ts between %(start)s and %(as_of)s
+                        )
+                        || ']'
+                else ''
+            end
+            || '}',
+            ',' order by page.place
+        ) filter (where page.place <= %(page_size)s),
+        'UTF8'
+    ) as twaps
 from page

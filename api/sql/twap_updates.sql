@@ -78,46 +78,53 @@ select
     max(page.place) > %(page_size)s as has_more,
     max(page.updated_at) filter (where page.place = %(page_size)s) as last_updated_at,
     max(page.twap_id) filter (where page.place = %(page_size)s) as last_twap_id,
-    string_agg(
-        {{ twap_json(event) }}
-        || case
-            when %(with_events)s
-                then
-                    ',"events":['
-                    || (
-                        select
-                            string_agg(
-                                {{ twap_json(earlier) }} || '}',
-                                ',' order by {{ newest_first(earlier) }}
-                            )
-                        from marts.twap_status as earlier
-                        where
-                            earlier.twap_id = page.twap_id
-                            and earlier.wallet = %(wallet)s
-                    )
-                    || ']'
-            else ''
-        end
-        || format(
-            ',"updated_at":"%%sZ"}',
-            replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+    convert_to(
+        string_agg(
+            {{ twap_json(event) }}
+            || case
+                when %(with_events)s
+                    then
+                        ',"events":['
+                        || (
+                            select
+                                string_agg(
+                                    {{ twap_json(earlier) }} || '}',
+                                    ',' order by {{ newest_first(earlier) }}
+                                )
+                            from marts.twap_status as earlier
+                            where
+                                earlier.twap_id = page.twap_id
+                                and earlier.wallet = %(wallet)s
+                        )
+                        || ']'
+                else ''
+            end
+            || format(
+                ',"updated_at":"%%sZ"}',
+                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+            ),
+            ',' order by page.place
+        ) filter (
+            where
+                page.place <= %(page_size)s
+                and not page.is_withdrawn
+                -- Else a build under way has taken its events away, and is about to
+                -- say so.
+                and event.twap_id is not null
         ),
-        ',' order by page.place
-    ) filter (
-        where
-            page.place <= %(page_size)s
-            and not page.is_withdrawn
-            -- Else a build under way has taken its events away, and is about to say so.
-            and event.twap_id is not null
+        'UTF8'
     ) as twaps,
-    string_agg(
-        format(
-            '{"twap_id":%%s,"updated_at":"%%sZ"}',
-            to_json(page.twap_id),
-            replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
-        ),
-        ',' order by page.place
-    ) filter (where page.place <= %(page_size)s and page.is_withdrawn) as withdrawn
+    convert_to(
+        string_agg(
+            format(
+                '{"twap_id":%%s,"updated_at":"%%sZ"}',
+                to_json(page.twap_id),
+                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+            ),
+            ',' order by page.place
+        ) filter (where page.place <= %(page_size)s and page.is_withdrawn),
+        'UTF8'
+    ) as withdrawn
 from page
 left join marts.twap_status as event
     on

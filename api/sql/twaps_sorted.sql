@@ -62,11 +62,14 @@ select
             and (%(status)s::text is null or open_states.status = %(status)s)
     ) as open_twaps,
     count(*) as matching,
-    string_agg(
-        {{ twap_json(page) }} || '}', ',' order by page.place
-    ) filter (
-        where
-            page.place > %(skip)s::bigint
-            and page.place <= %(skip)s::bigint + %(page_size)s
+    convert_to(
+        string_agg(
+            {{ twap_json(page) }} || '}', ',' order by page.place
+        ) filter (
+            where
+                page.place > %(skip)s::bigint
+                and page.place <= %(skip)s::bigint + %(page_size)s
+        ),
+        'UTF8'
     ) as twaps
 from page

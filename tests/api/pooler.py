@@ -1,87 +1,66 @@
-"""PgBouncer in transaction mode, as Debian brings it, before a test's Postgres."""
+"""A pooler before Postgres, as far as its clients can tell one."""
 
-import os
-import re
-import shutil
 import socket
-import subprocess
-import time
+import socketserver
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from typing import cast
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.warehouse.command import free_port
-
-INI = """\
-[databases]
-* = host={host} port={port}
-
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {own_port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = {sessions}
-"""
+PROCESS = (2_000_000_011).to_bytes(4, "big")
 
 
-def knows_prepared_statements() -> bool:
-    """Whether there is a PgBouncer that can remember them: since 1.21."""
-    if shutil.which("pgbouncer") is None:
-        return False
-    said = subprocess.run(
-        ["pgbouncer", "--version"], check=True, capture_output=True, text=True
-    ).stdout
-    found = re.match(r"PgBouncer (\d+)\.(\d+)", said)
-    assert found, said
-    return (int(found[1]), int(found[2])) >= (1, 21)
+class Pooler(socketserver.ThreadingTCPServer):
+    """Passes all on, but names a process that is none of Postgres's."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        super().__init__(("127.0.0.1", 0), Client)
+        self.target = target
+
+
+class Client(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        target = cast(Pooler, self.server).target
+        with socket.create_connection(target) as postgres:
+            threading.Thread(
+                target=pass_on, args=[self.request, postgres], daemon=True
+            ).start()
+            answers = postgres.makefile("rb")
+            kind = b""
+            # BackendKeyData; before it come the answers to the login.
+            while kind != b"K" and (head := answers.read(5)):
+                kind = head[:1]
+                body = answers.read(int.from_bytes(head[1:], "big") - 4)
+                if kind == b"K":
+                    body = PROCESS + body[4:]
+                self.request.sendall(head + body)
+            with suppress(OSError):
+                while data := answers.read1(65536):
+                    self.request.sendall(data)
+
+
+def pass_on(client: socket.socket, postgres: socket.socket) -> None:
+    with suppress(OSError):
+        while data := client.recv(65536):
+            postgres.sendall(data)
+        postgres.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
-def pooling(url: str, folder: Path, *, sessions: int, prepared: int) -> Iterator[str]:
-    """Run PgBouncer before the server of a URL; give the URL that leads through it.
-
-    It has so many sessions, and remembers so many prepared statements, if it can.
-    """
+def pooling(url: str) -> Iterator[str]:
+    """The URL of a pooler before the database of a URL."""
     parts = conninfo_to_dict(url)
-    login = {name: str(parts[name]) for name in ("user", "password", "dbname")}
-    port = free_port()
-    users = folder / "users.txt"
-    users.write_text('"{user}" "{password}"\n'.format_map(login))
-    ini = INI.format(
-        host=parts["host"],
-        port=parts["port"],
-        own_port=port,
-        users=users,
-        sessions=sessions,
-    )
-    if knows_prepared_statements():
-        ini += f"max_prepared_statements = {prepared}\n"
-    file = folder / "pgbouncer.ini"
-    file.write_text(ini)
-    # It refuses to be root.
-    user = ["--user=nobody"] if os.geteuid() == 0 else []
-    with subprocess.Popen(["pgbouncer", "--quiet", *user, str(file)]) as process:
-        try:
-            wait_for(port, process)
-            yield "postgresql://{user}:{password}@127.0.0.1:{port}/{dbname}".format(
-                port=port, **login
-            )
-        finally:
-            process.kill()
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when something listens there."""
-    while True:
-        assert process.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
+    with Pooler((str(parts["host"]), int(str(parts["port"])))) as pooler:
+        threading.Thread(target=pooler.serve_forever, daemon=True).start()
+        host, port = pooler.server_address[:2]
+        login = f"{parts['user']}:{parts['password']}"
+        yield (
+            f"postgresql://{login}@{host!s}:{port}/{parts['dbname']}"
+            "?sslmode=disable&gssencmode=disable"
+        )
+        pooler.shutdown()

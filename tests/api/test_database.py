@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from conftest import running
 from marts import Event, Marts, moment
+from pooler import pooling
 
 import api.database
 from api.database import READER_ROLE, SETTINGS, Database, Statement, read_statement
@@ -262,11 +263,78 @@ def test_connections_take_the_reader_role_where_there_is_one(
     assert error_code(client.get(PAGE)) == "not_granted"
 
 
-def test_connections_cannot_write_with_or_without_the_role(marts: Marts) -> None:
+@pytest.fixture(params=["direct", "pooler"])
+def way(request: pytest.FixtureRequest, marts: Marts) -> Iterator[str]:
+    """The URL of the marts, without and with a pooler before them."""
+    if request.param == "direct":
+        yield marts.url
+    else:
+        with pooling(marts.url) as url:
+            yield url
+
+
+def test_connections_cannot_write_with_or_without_the_role(
+    way: str, marts: Marts
+) -> None:
     marts.build([])
     for statement in ("delete from marts.etl_builds", "create table marts.x ()"):
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-            run_as_the_api_does(marts.url, statement)
+            run_as_the_api_does(way, statement)
+
+
+def test_connections_stay_as_they_are_after_a_failure(way: str, marts: Marts) -> None:
+    marts.build([])
+
+    async def run() -> list[Any]:
+        database = Database(way, pool_size=1, long_reads=1)
+        await database.open()
+        try:
+            for statement in ("select 1 / 0", "select pg_sleep(3)"):
+                with pytest.raises(psycopg.Error):
+                    await database._read_once(Statement(statement.encode(), ()), {})
+            shown = b"show transaction_read_only"
+            return await database._read_once(Statement(shown, ()), {})
+        finally:
+            await database.close()
+
+    assert asyncio.run(run()) == [("on",)]
+
+
+def test_settings_and_role_never_stay_in_a_session_of_a_pooler(
+    reader: str, marts: Marts
+) -> None:
+    marts.build([])
+    shown = (
+        "select current_setting('statement_timeout') as patience, "
+        "current_setting('default_transaction_read_only') as by_default, "
+        "current_setting('transaction_read_only') as now, current_user as role"
+    )
+
+    async def run(url: str) -> list[Any]:
+        database = Database(url, pool_size=1, long_reads=1)
+        await database.open()
+        try:
+            found = await database._read_once(Statement(shown.encode(), ()), {})
+            async with database._pool.connection() as connection:
+                # What the pooler would give to the next one.
+                cursor = await connection.execute(shown)
+                return found + await cursor.fetchall()
+        finally:
+            await database.close()
+
+    with pooling(marts.url) as url:
+        ours, next_ones = asyncio.run(run(url))
+    assert ours == ("2s", "off", "on", reader)
+    assert next_ones == ("0", "off", "off", "postgres")
+    ours, next_ones = asyncio.run(run(marts.url))
+    assert ours == next_ones == ("2s", "on", "on", reader)
+
+
+def test_pages_come_through_a_pooler(marts: Marts) -> None:
+    marts.build([Event("1", WALLET, NOON, "finished")])
+    with pooling(marts.url) as url, running(url) as client:
+        for _ in range(3):
+            assert len(client.get(PAGE).json()["twaps"]) == 1
 
 
 def run_as_the_api_does(url: str, statement: str) -> list[Any]:
@@ -284,8 +352,8 @@ def run_as_the_api_does(url: str, statement: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
-def test_connections_have_the_settings(marts: Marts, name: str) -> None:
-    ((value,),) = run_as_the_api_does(marts.url, f"show {name}")
+def test_connections_have_the_settings(way: str, name: str) -> None:
+    ((value,),) = run_as_the_api_does(way, f"show {name}")
     assert value == {"DateStyle": "ISO, MDY"}.get(name, SETTINGS[name])
 
 

@@ -15,7 +15,7 @@ from marts import Event, Marts, moment
 
 from api.certificate import Reason
 from api.pages.form import COLUMNS, SORTS, WALLET_FORM, tidy
-from api.pages.wallet import PAGE_SIZE
+from api.pages.table import PAGE_SIZE
 from api.pages.words import REASONS
 from tests.html_tables import tables
 

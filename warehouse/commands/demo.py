@@ -53,11 +53,15 @@ def demo(settings: Settings) -> int:
     if exit_status == EXIT_SOME_FAILED:
         print("The failed objects are broken on purpose: they stop nothing else.\n")
     with database.connect(server.url) as connection:
-        _show(connection, settings)
+        show(connection, settings)
     return 0
 
 
-def _show(connection: Connection, settings: Settings) -> None:
+def show(connection: Connection, settings: Settings) -> None:
+    """Print a wallet's TWAPs, the certificate, and how to go on.
+
+    Raises UserError when no wallet has a few TWAPs, so that nothing can be shown.
+    """
     console = Console(highlight=False, soft_wrap=True)
     found = connection.execute(statement("demo_wallet")).fetchone()
     if found is None:

@@ -74,7 +74,7 @@ def print_plan(plan: Plan, cost: Cost) -> None:
 def print_next_steps(settings: Settings, *, was_dry: bool) -> None:
     """Print the commands that make sense after a run."""
     if was_dry:
-        steps = [("make elt", "does it; ELT_MAX_COST_USD stops what would cost more")]
+        steps = [("make elt", "with the same ARGS, but without --dry-run, does it")]
     else:
         steps = [
             ("make serve", f"then open {address(settings)}"),

@@ -10,10 +10,10 @@ instead.
     do $$
     begin
         if to_regclass('{{ landed.schema }}.twap_statuses_object') is null
-            or to_regclass('{{ landed.schema }}.twap_statuses_normalised_twap_id') is null
+            or to_regclass('{{ landed.schema }}.twap_statuses_twap_id') is null
         then
             create index if not exists twap_statuses_object on {{ landed }} (_s3_object_key);
-            create index if not exists twap_statuses_normalised_twap_id
+            create index if not exists twap_statuses_twap_id
             on {{ landed }} (({{ normalised_twap_id('twap_id') }}));
             analyze {{ landed }}, {{ source('staging', 's3_objects') }};
         end if;

@@ -27,6 +27,12 @@ A moment in time, truncated to microseconds; null where the text is none.
         end
     {%- endset -%}
     case
+        -- Nanoseconds, as nearly all are: integers are quicker.
+        when {{ number }} between 1e17 and 9e18
+            then
+                '1970-01-01T00:00:00Z'::timestamptz
+                + (({{ number }})::bigint / 1000)::double precision
+                * interval '1 microsecond'
         -- 1970 to 2255, where a double holds every microsecond exactly.
         when {{ microseconds }} between 0 and 9e15
             then

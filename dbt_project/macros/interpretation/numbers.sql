@@ -11,11 +11,14 @@
 {#-
 The text as numeric, exactly; null where it is no number or longer than 64 characters.
 A pattern decides what is a number, since Postgres's own reading (`NaN`, `1_000`, `0x1F`)
-differs by version.
+differs by version. By `text`, so that the index on a varchar is of the same expression.
 -#}
 {% macro number(text) -%}
     case
-        when length({{ text }}) <= 64 and {{ text }} ~ {{ number_pattern() }} collate "C"
+        when octet_length({{ text }}) > 64 then null
+        -- Nearly all numbers, at a third of the cost of the next branch.
+        when {{ text }} ~ '^[0-9]+\.?[0-9]*$' collate "C" then {{ text }}::text::numeric
+        when {{ text }} ~ {{ number_pattern() }} collate "C"
             then btrim({{ text }}, {{ white_space() }})::numeric
     end
 {%- endmacro %}
@@ -28,8 +31,10 @@ Immutable, and raises on no text: an index of the landed rows is made of it.
 -#}
 {% macro normalised_twap_id(text) -%}
     case
-        -- Nearly all ids, at a fraction of the cost of the next branch.
-        when {{ text }} ~ '^[1-9][0-9]{0,17}$' collate "C" then {{ text }}
+        -- Nearly all ids, at a fraction of the cost of the next branch. A pattern that
+        -- counts digits would cost four times as much.
+        when octet_length({{ text }}) <= 18 and {{ text }} ~ '^[1-9][0-9]*$' collate "C"
+            then {{ text }}
         when {{ number(text) }} = trunc({{ number(text) }})
             then trunc({{ number(text) }})::text
         else nullif({{ text }}, '')

@@ -40,7 +40,10 @@ object, null where it is none.
             when {{ json }} ->> 'status' = 'error'
                 then nullif({{ json }} ->> 'description', '')
         end,
-        nullif(substring({{ status }} from '^error:\s*(.*?)\s*$'), ''),
+        case
+            when {{ status }} like 'error:%'
+                then nullif(substring({{ status }} from '^error:\s*(.*?)\s*$'), '')
+        end,
         nullif({{ status_error }}, '')
     )
 {%- endmacro %}

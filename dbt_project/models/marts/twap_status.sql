@@ -13,8 +13,13 @@
 }}
 -- depends_on: {{ touched('twap_id') }}
 
+-- The price here, where several processes work: what follows the sort is done by one.
 with landed_rows as (
-    select *
+    {{ evaluated_once() }}
+    select
+        *,
+        {{ function('average_price') }}(notional_executed, size_executed)
+            as average_price
     from {{ ref('int_landed_rows') }}
     where
         is_shown
@@ -23,6 +28,8 @@ with landed_rows as (
 
 -- The newest object version first. What is left after the row number is one row that a
 -- kill made dlt land twice: such rows are neighbours, and the first that landed leads.
+-- By wallet first, as in the end: only this sort sees all rows at once, the later ones
+-- those of one wallet.
 copies as (
     select
         *,
@@ -32,7 +39,7 @@ copies as (
     from landed_rows
     window
         newest_first as (
-            partition by twap_id, wallet, ts, status
+            partition by wallet, twap_id, ts, status
             order by
                 last_modified desc,
                 size_executed desc nulls last,
@@ -46,7 +53,7 @@ counted as (
     select
         *,
         count(*) filter (where address is distinct from address_before)
-            over (partition by twap_id, wallet, ts, status)
+            over (partition by wallet, twap_id, ts, status)
             as copies
     from copies
 ),
@@ -55,7 +62,7 @@ events as (
     select
         *,
         lead(ts) over (
-            partition by twap_id, wallet
+            partition by wallet, twap_id
             order by
                 ts,
                 {{ place_in_a_life('is_terminal') }},
@@ -86,7 +93,7 @@ select
     size_requested,
     size_executed,
     notional_executed,
-    {{ function('average_price') }}(notional_executed, size_executed) as average_price,
+    average_price,
     duration_minutes,
 
     -- booleans

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from conftest import running
 from marts import Event, Marts, expected, moment
-from pooler import knows_prepared_statements, pooling
+from pgbouncer import knows_prepared_statements, pooling
 from walking import walk
 
 from api.app import EXPORTS_AT_ONCE
