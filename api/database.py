@@ -281,7 +281,8 @@ def read_sql(query: str) -> LiteralString:
     """Return the text of a file in api/sql, put together from its pieces.
 
     `{{ name(alias) }}` in it stands for the text of api/sql/pieces/name.sql, over the
-    table that is called `alias` instead of `event`.
+    table that is called `alias` instead of `event`; `{{ name(alias.column) }}` for that
+    of a piece about one value, which it calls `event.column`.
     """
     return _with_pieces((Path(__file__).parent / "sql" / f"{query}.sql").read_text())
 
@@ -320,9 +321,13 @@ def _with_pieces(text: str) -> LiteralString:
     def piece(match: re.Match[str]) -> str:
         path = Path(__file__).parent / "sql" / "pieces" / f"{match['name']}.sql"
         piece = _with_pieces(path.read_text().strip())
+        if match["column"]:
+            return piece.replace("event.column", f"{match['alias']}.{match['column']}")
         return piece.replace("event.", f"{match['alias'] or 'event'}.")
 
-    return re.sub(r"{{ (?P<name>\w+)\((?P<alias>\w*)\) }}", piece, text)
+    return re.sub(
+        r"{{ (?P<name>\w+)\((?P<alias>\w*)(\.(?P<column>\w+))?\) }}", piece, text
+    )
 
 
 def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedPool:
