@@ -27,6 +27,19 @@ YEAR = (moment("2025-01-01T00:00:00+00:00"), moment("2025-12-31T23:59:59+00:00")
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
 
 
+OF_A_REPLICA = {"max_standby_streaming_delay": "1s", "hot_standby_feedback": "on"}
+"""As docs/scaling.md says."""
+
+SWAP = """
+    create table marts.new (like marts.twap_status including all);
+    insert into marts.new select * from marts.twap_status;
+    alter table marts.twap_status rename to old;
+    alter table marts.new rename to twap_status;
+    drop table marts.old;
+"""
+"""What a rebuild does."""
+
+
 def ended(twap_id: str, minutes: int, executed: int = 1) -> Event:
     at = NOON + timedelta(minutes=minutes)
     return Event(twap_id, WALLET, at, "finished", notional_executed=Decimal(executed))
@@ -66,7 +79,8 @@ class Pair:
 
 def ask(server: postgres.Server, query: str) -> Any:
     with psycopg.connect(server.url, autocommit=True) as connection:
-        row = connection.execute(query.encode()).fetchone()
+        cursor = connection.execute(query.encode())
+        row = cursor.fetchone() if cursor.description else None
         return row and row[0]
 
 
@@ -83,6 +97,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     try:
         primary = postgres.start(folder / "primary", durable=False)
         follower = replica.start(primary, folder / "replica", durable=False)
+        for setting, value in OF_A_REPLICA.items():
+            ask(follower, f"alter system set {setting} = '{value}'")
+        ask(follower, "select pg_reload_conf()")
         marts = Marts(primary.url)
         marts.create()
         yield Pair(folder, primary, follower, marts)
@@ -149,6 +166,25 @@ def test_replica_that_lags_answers_as_the_primary_did_and_says_of_when(
         assert coverage["listed_at"] == "2026-03-01T00:00:00Z"
         pair.catch_up()
         assert read(at_replica) == after
+
+
+def test_rebuild_on_the_primary_ends_a_long_read_and_refuses_no_page(
+    pair: Pair,
+) -> None:
+    pair.marts.build([ended("1", 0)])
+    pair.catch_up()
+    with (
+        running(pair.replica.url) as client,
+        psycopg.connect(pair.replica.url) as file,
+    ):
+        first = client.get(PAGE).raise_for_status().text
+        file.execute("select from marts.twap_status")
+        with pair.marts.connection.transaction():
+            pair.marts.connection.execute(SWAP)
+        # It waits for the file, but for less than a page may wait.
+        assert client.get(PAGE).raise_for_status().text == first
+        with pytest.raises(psycopg.OperationalError, match="conflict with recovery"):
+            file.execute("select from marts.twap_status")
 
 
 def walk(pages: Iterator[httpx.Client], key: str, **params: Any) -> Any:
