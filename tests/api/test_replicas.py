@@ -334,6 +334,8 @@ def kill(server: postgres.Server) -> None:
 
 
 def texts(client: httpx.Client) -> dict[str, str]:
+    """The answers, once all connections are back."""
+    wait_until(lambda: all(client.get(path).status_code == 200 for path in PATHS))
     return {path: client.get(path).raise_for_status().text for path in PATHS}
 
 
