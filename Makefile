@@ -20,7 +20,7 @@ demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and sh
 test: setup ## run the whole test suite, on up to 4 processors; ARGS="-n 0" on one
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-soak: setup ## run the long tests: hours; SEQUENCES=500 says how many sequences
+soak: setup ## run the long tests: hours; SOAK_MINUTES=60 of hourly loads, SEQUENCES=500
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 elt: setup ## load what is new, then build the marts; ARGS="--dry-run" says what it would do
