@@ -23,7 +23,7 @@ from warehouse.database import (
     where,
 )
 from warehouse.errors import UserError
-from warehouse.schema import prepare
+from warehouse.schema import prepare_marts, prepare_staging
 from warehouse.settings import Settings
 from warehouse.statements import statement
 
@@ -112,7 +112,8 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
             )
         progress.begin(f"restoring {folder}")
         _fill(connection, url, folder)
-        prepare(connection)
+        prepare_staging(connection)
+        prepare_marts(connection)
         progress.begin("comparing with what was copied")
         differences = _differences(manifest["tables"], _contents(connection))
         if differences:
