@@ -6,8 +6,8 @@ WAREHOUSE := $(BIN)/python -m warehouse
 VERSION = $(shell awk -F '"' '/^version = / {print $$2; exit}' pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test elt serve setup roles rebuild audit evidence backup restore soak docs lint bench \
-	psql clean lock release audit-dependencies
+.PHONY: help demo test elt serve setup roles rebuild audit evidence backup restore soak docs lint bench psql clean lock \
+	release audit-dependencies
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ demo: setup ## load a month of sample TWAPs through real S3 and Postgres, and sh
 test: setup ## run the whole test suite, on up to 4 processors; ARGS="-n 0" on one
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
-soak: setup ## run the long tests: hours; SEQUENCES=500 says how many sequences
+soak: setup ## run the long tests: hours; SOAK_MINUTES=60 of hourly loads, SEQUENCES=500
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
 elt: setup ## load what is new, then build the marts; ARGS="--dry-run" says what it would do

@@ -131,6 +131,14 @@ def running_server(place: Place) -> Server | None:
     )
 
 
+def write_secret(path: Path, secret: str) -> None:
+    """Write a file that only its owner can read."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(secret)
+
+
 def bury(place: Place) -> None:
     """Remove what a killed server left; nothing of it is alive or trusted."""
     pid_file = place.data / "postmaster.pid"

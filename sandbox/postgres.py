@@ -6,7 +6,6 @@ of those who start it, and its data. Root's data lies in /var/tmp, since Postgre
 refuses to run as root, and nobody else may enter root's folders.
 """
 
-import os
 import re
 import secrets
 import shlex
@@ -32,6 +31,7 @@ from sandbox.place import (
     locate,
     locked,
     running_server,
+    write_secret,
 )
 from warehouse import LOCAL_DIR
 from warehouse.errors import UserError
@@ -163,7 +163,7 @@ def _make(place: Place, programs: Runner, *, durable: bool) -> None:
     programs.give(place.home)
     password = secrets.token_hex(16)
     password_file = place.home / "password.initdb"
-    _write_secret(password_file, password)
+    write_secret(password_file, password)
     programs.give(password_file)
     try:
         programs.run(
@@ -186,7 +186,7 @@ def _make(place: Place, programs: Runner, *, durable: bool) -> None:
         ) from None
     finally:
         password_file.unlink()
-    _write_secret(place.password, password)
+    write_secret(place.password, password)
     unfinished.rename(place.data)
 
 
@@ -195,13 +195,6 @@ def _one_order_of_text() -> list[str]:
     if major_version() < 17:
         return ["--locale=C.UTF-8"]
     return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(secret)
 
 
 def _start(place: Place, programs: Runner, *, durable: bool) -> Server:

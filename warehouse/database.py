@@ -39,9 +39,16 @@ def libpq_url(url: str) -> str:
 
 
 def connection_parameters(url: str) -> dict[str, str]:
-    """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …"""
-    parts = conninfo_to_dict(libpq_url(url))
-    return {name: str(value) for name, value in parts.items() if value is not None}
+    """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …
+
+    Of several hosts with one port, the port stands once: dbt wants a number.
+    """
+    found = conninfo_to_dict(libpq_url(url))
+    parts = {name: str(value) for name, value in found.items() if value is not None}
+    port, *others = dict.fromkeys(parts.get("port", "").split(","))
+    if port and not others:
+        parts["port"] = port
+    return parts
 
 
 def where(url: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -47,6 +48,9 @@ from api.wallet import read_wallet
 from api.window import read_window
 
 router = APIRouter(route_class=PlainRoute, prefix="/api/v1", tags=["twaps"])
+
+NO_BUILD: Final = "none"
+"""What no build is called: the next page finds that it is not there."""
 
 ONLY_OF_WINDOWS = [each.name for each in (*WINDOW, *FILTERS)] + [
     "latest_per_twap",
@@ -147,19 +151,16 @@ async def _in_window(
         },
     )
     if found.is_changed:
-        raise ApiError(
-            409,
-            "data_changed",
-            "The data has changed since this walk began: start it again, without the "
-            "cursor.",
-            field="cursor",
-        )
+        raise _start_again("The data has changed since this walk began")
     as_of = cursor.as_of if cursor else found.as_of
     next_cursor = None
     if found.has_more:
-        build = cursor.build if cursor else found.build_id
         next_cursor = Cursor(
-            query(), build, as_of, found.last_ts, found.last_twap_id
+            query(),
+            cursor.build if cursor else _build_of(found),
+            as_of,
+            found.last_ts,
+            found.last_twap_id,
         ).encode()
     text = json_object(
         {
@@ -200,6 +201,8 @@ async def _changed(request: Request, given: Mapping[str, str], page: Page) -> Re
             "after_twap_id": cursor.twap_id if cursor else "",
         },
     )
+    if found.lags:
+        raise _start_again("The server lags behind the one that this walk began on")
     next_cursor = None
     if found.has_more:
         next_cursor = UpdatesCursor(
@@ -258,6 +261,24 @@ def _page(given: Mapping[str, str]) -> Page:
             "limit", given.get("limit"), default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT
         ),
         include,
+    )
+
+
+def _build_of(found: Any) -> str:
+    """Return what binds a walk to the marts that its first page was read from.
+
+    That is no build at all while one is under way: another server may not have begun
+    it, and would go on with the marts before it.
+    """
+    return NO_BUILD if found.is_building else str(found.build_id)
+
+
+def _start_again(reason: str) -> ApiError:
+    return ApiError(
+        409,
+        "data_changed",
+        f"{reason}: start it again, without the cursor.",
+        field="cursor",
     )
 
 

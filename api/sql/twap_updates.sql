@@ -6,7 +6,7 @@ with data_version as (
 
 -- What is loaded while a client walks is for its next walk.
 walk as (
-    select coalesce(%(until)s, data_version.completed_at) as until
+    select coalesce(%(until)s::timestamptz, data_version.completed_at) as until
     from data_version
 ),
 
@@ -69,6 +69,10 @@ select
     (select run_id from data_version) as run_id,
     (select is_building from data_version) as is_building,
     (select until from walk) as until,
+    -- Another server, which has yet to get what the walk began with.
+    coalesce(
+        %(until)s::timestamptz > (select completed_at from data_version), false
+    ) as lags,
     (select max(every.ts) from marts.twap_status as every) as as_of,
     (select open_twaps from open_twaps) as open_twaps,
     max(page.place) > %(page_size)s as has_more,

@@ -87,6 +87,10 @@ def scene(server: postgres.Server, folder: Path) -> Iterator[Scene]:
 class Readers:
     """Threads that read whatever they like, with short pauses, until told to end."""
 
+    PAUSE = 0.02
+    REFUSALS: tuple[type[Exception], ...] = (DataChanged,)
+    """What an answer may be instead of a right one."""
+
     def __init__(self, scene: Scene, api: httpx.Client, count: int) -> None:
         self._scene = scene
         self._url = str(api.base_url)
@@ -105,16 +109,19 @@ class Readers:
             reader.result()
         return self._follower.result()
 
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self._url, timeout=30)
+
     def _read(self, seed: int) -> None:
         dice = random.Random(seed)
         ask = [self._walk, self._walk, self._tax_year, self._summary, self._export]
-        with httpx.Client(base_url=self._url, timeout=30) as api:
-            while not self._done.wait(0.02):
+        with self.client() as api:
+            while not self._done.wait(self.PAUSE):
                 before = len(self._scene.states) - 1
                 wallet = dice.choice(self._scene.states[0].wallets)
                 try:
                     got, of = dice.choice(ask)(api, wallet, dice)
-                except DataChanged:
+                except self.REFUSALS:
                     self.refused += 1
                     continue
                 after = len(self._scene.states) - 1
@@ -159,7 +166,7 @@ class Readers:
         return got, lambda s: s.walk(wallet, new_year(2025), new_year(2026))
 
     def _follow(self) -> dict[str, dict[str, Any]]:
-        with httpx.Client(base_url=self._url, timeout=30) as api:
+        with self.client() as api:
             mirror = Mirror(api, EDGE, limit=1)
             while not self._done.is_set():
                 for _ in mirror.follow():
