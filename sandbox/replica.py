@@ -55,7 +55,8 @@ def start(primary: Server, folder: Path, *, durable: bool = True) -> Server:
             )
         except subprocess.CalledProcessError as error:
             raise UserError(
-                f"The primary cannot be copied: {' '.join(error.stdout.split())}"
+                f"The primary cannot be copied: {' '.join(error.stdout.split())}. "
+                "Make room in the folder of the replica, and see that the primary runs."
             ) from None
         # A server runs in its data.
         passwords.rename(place.data / PASSWORDS)
