@@ -49,7 +49,6 @@ def ended(twap_id: str, minutes: int, executed: int = 1) -> Event:
 class Pair:
     """A primary with marts, and a replica of it."""
 
-    folder: Path
     primary: postgres.Server
     replica: postgres.Server
     marts: Marts
@@ -72,9 +71,12 @@ class Pair:
         """Let the replica go on, and wait until it holds what the primary holds."""
         if ask(self.replica, "select pg_is_wal_replay_paused()"):
             ask(self.replica, "select pg_wal_replay_resume()")
+        wait_until(self.is_caught_up)
+
+    def is_caught_up(self) -> bool:
         written = ask(self.primary, "select pg_current_wal_flush_lsn()::text")
         replayed = f"select pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
-        wait_until(lambda: bool(ask(self.replica, replayed)))
+        return bool(ask(self.replica, replayed))
 
 
 def ask(server: postgres.Server, query: str) -> Any:
@@ -92,7 +94,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def servers(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[postgres.Server, postgres.Server]]:
     folder = tmp_path_factory.mktemp("pair")
     try:
         primary = postgres.start(folder / "primary", durable=False)
@@ -102,11 +106,24 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         ask(follower, "select pg_reload_conf()")
         marts = Marts(primary.url)
         marts.create()
-        yield Pair(folder, primary, follower, marts)
         marts.connection.close()
+        yield primary, follower
     finally:
         postgres.remove(folder / "replica")
         postgres.remove(folder / "primary")
+
+
+@pytest.fixture
+def pair(servers: tuple[postgres.Server, postgres.Server]) -> Iterator[Pair]:
+    """Both, without a build."""
+    marts = Marts(servers[0].url)
+    marts.connection.execute(
+        "truncate marts.etl_builds, marts.etl_runs, marts.etl_s3_ingest_log"
+    )
+    pair = Pair(*servers, marts)
+    yield pair
+    pair.catch_up()
+    marts.connection.close()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +199,8 @@ def test_rebuild_on_the_primary_ends_a_long_read_and_refuses_no_page(
         with pair.marts.connection.transaction():
             pair.marts.connection.execute(SWAP)
         # It waits for the file, but for less than a page may wait.
-        assert client.get(PAGE).raise_for_status().text == first
+        while not pair.is_caught_up():
+            assert client.get(PAGE).raise_for_status().text == first
         with pytest.raises(psycopg.OperationalError, match="conflict with recovery"):
             file.execute("select from marts.twap_status")
 
@@ -225,7 +243,6 @@ def test_walk_whose_pages_come_from_two_servers_is_right_or_refused(
     pair: Pair, behind: int, ahead: int
 ) -> None:
     stages = list(STAGES.values())
-    pair.marts.connection.execute("truncate marts.etl_builds")
     pair.marts.build([])
     for stage in stages[: behind + 1]:
         stage(pair.marts)
@@ -351,9 +368,7 @@ def test_primary_is_killed_and_the_replica_promoted_under_load(
         marts.create()
         events = [ended(str(n), n) for n in range(30)]
         marts.build(events)
-        pair = Pair(
-            tmp_path, primary, replica.start(primary, folders[1], durable=False), marts
-        )
+        pair = Pair(primary, replica.start(primary, folders[1], durable=False), marts)
         pair.catch_up()
         marts.connection.close()
         whoever, writer = clients = [
