@@ -11,6 +11,7 @@ from api.errors import ApiError
 from api.json_text import written_list
 from api.pages.form import COLUMNS, NUMBERS, TEXTS, read_sort
 from api.parameters import FILTERS
+from api.versions import DataVersion
 from api.window import Window
 
 PAGE_SIZE: Final = 100
@@ -46,12 +47,13 @@ class Table:
             "page_size": PAGE_SIZE,
         }
 
-    def view(self, found: Any, build: str) -> dict[str, object]:
-        """Return what the template shows of the row that the query found in a build.
+    def view(self, found: Any, version: DataVersion) -> dict[str, object]:
+        """Return what the template shows of the row that the query found.
 
-        Raises ApiError (409) when the page before was of another build.
+        Raises ApiError (409) when the page before was of other data, or may have been.
         """
-        if self.place.build not in ("", build):
+        build = version.build_id
+        if self.place.place and (version.is_building or self.place.build != build):
             raise ApiError(
                 409,
                 "data_changed",

@@ -80,7 +80,7 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
         "days": json.loads(executed.days or "[]"),
         "outcomes": json.loads(executed.outcomes or "[]"),
         "notional": executed.notional,
-        **table.view(listed, coverage.version.build_id),
+        **table.view(listed, coverage.version),
         "downloads": [
             (name, _download({"wallet": wallet, **named, **table.filters, **chosen}))
             for name, chosen in DOWNLOADS

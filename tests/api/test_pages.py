@@ -199,6 +199,11 @@ def test_page_after_new_data_begins_again(client: httpx.Client, marts: Marts) ->
     assert "begin again with the first page" in notice(response)
     other = client.get(following.replace("year=2025", "year=2024"))
     assert other.status_code == 422
+    again = re.search(r'rel="next" href="([^"#]*)', client.get(PAGE).text)
+    assert again
+    marts.build(marts.events, "2026-03-02", finished=False)
+    assert client.get("/" + unescape(again[1])).status_code == 409
+    assert client.get(PAGE).status_code == 200
 
 
 def test_filter_keeps_what_is_asked_for_and_downloads_the_same(
