@@ -9,10 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from sandbox import postgres, sample
-from sandbox.s3 import S3Server
 from tests.browser.chromium import chromium, visit
-from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.command import environment, serving
 
@@ -32,26 +29,20 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(
-    server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    """Two days of sample data with all their oddities."""
-    with S3Server() as s3:
-        warehouse = Warehouse(s3, new_database(server), tmp_path_factory.mktemp("dlt"))
-        for each in sample.generate(days=2, twaps_per_day=1500, wallets=40):
-            warehouse.put(each.key, each.body, each.last_modified)
-        warehouse.run()
-        (row,) = warehouse.query(
-            """
-            select wallet from marts.twap_latest
-            group by wallet order by count(*) desc limit 1
-            """
-        )
-        with serving(environment(DATABASE_URL=warehouse.url)) as api:
-            yield Site(api, row["wallet"])
+def site(sample_marts: Warehouse) -> Iterator[Site]:
+    """Two days of the demo, with all their oddities."""
+    (row,) = sample_marts.query(
+        """
+        select wallet from marts.twap_latest
+        group by wallet order by count(*) desc limit 1
+        """
+    )
+    with serving(environment(DATABASE_URL=sample_marts.url)) as api:
+        yield Site(api, row["wallet"])
 
 
-@pytest.fixture(scope="session")
+# Not for the session: its event loop would be in the way of other tests' own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser

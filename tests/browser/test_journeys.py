@@ -217,8 +217,14 @@ def test_dates_win_over_the_year_and_an_empty_answer_says_what_to_do(
         expect(page.get_by_role("heading", name="TWAPs")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/market", "wallet", "twap", "/?wallet=0x1"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [
+        *((path, "light") for path in ("/", "/market", "wallet", "twap", "/?year=1")),
+        # Of these the wallet's page has all colours.
+        ("wallet", "dark"),
+    ],
+)
 def test_nobody_is_kept_out(
     site: Site, open_page: Open, path: str, scheme: str
 ) -> None:
@@ -276,8 +282,8 @@ def test_market_leads_to_an_asset_and_to_a_wallet(open_page: Open) -> None:
     with open_page() as page:
         page.goto("/market")
         assert colours_of(page.locator("canvas")) > 2
-        page.get_by_role("link", name="ETH").click()
-        expect(page.locator("h2").first).to_contain_text("TWAPs of ETH executed")
+        page.get_by_role("link", name="BTC").click()
+        expect(page.locator("h2").first).to_contain_text("TWAPs of BTC executed")
         wallet = page.locator("td .address").first
         name = wallet.inner_text()
         wallet.click()
