@@ -28,7 +28,8 @@ class Site:
         return str(self.api.base_url)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: others make copies of the marts, which nobody may read meanwhile.
+@pytest.fixture(scope="module")
 def site(sample_marts: Warehouse) -> Iterator[Site]:
     """Two days of the demo, with all their oddities."""
     (row,) = sample_marts.query(
