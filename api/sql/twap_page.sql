@@ -45,9 +45,7 @@ page as (
         and (event.ts, event.twap_id collate "C")
         < (%(after_ts)s::timestamptz, %(after_twap_id)s::text)
         and (event.valid_to is null or event.valid_to > %(as_of)s)
-        and (%(asset)s::text is null or event.asset = %(asset)s)
-        and (%(side)s::text is null or event.side = %(side)s)
-        and (%(status)s::text is null or event.status = %(status)s)
+        and {{ filtered(event) }}
     order by event.ts desc, event.twap_id collate "C" desc
     -- One more than asked for tells whether there is a next page.
     limit %(page_size)s::integer + 1 offset %(skip)s
@@ -91,10 +89,7 @@ select
     (
         select count(*)
         from open_states
-        where
-            (%(asset)s::text is null or open_states.asset = %(asset)s)
-            and (%(side)s::text is null or open_states.side = %(side)s)
-            and (%(status)s::text is null or open_states.status = %(status)s)
+        where {{ filtered(open_states) }}
     ) as open_twaps,
     max(page.place) > %(page_size)s as has_more,
     max(page.ts) filter (where page.place = %(page_size)s) as last_ts,

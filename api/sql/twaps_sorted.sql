@@ -56,10 +56,7 @@ select
     (
         select count(*)
         from open_states
-        where
-            (%(asset)s::text is null or open_states.asset = %(asset)s)
-            and (%(side)s::text is null or open_states.side = %(side)s)
-            and (%(status)s::text is null or open_states.status = %(status)s)
+        where {{ filtered(open_states) }}
     ) as open_twaps,
     count(*) as matching,
     convert_to(
