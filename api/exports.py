@@ -152,15 +152,19 @@ class ExportResponse(Response):
                 # Refuses what parquet cannot hold, so before the first byte.
                 (digits,) = await snapshot.fetch("export_digits", values)
                 schema = parquet_schema(digits, _metadata(export, headers))
-            await send(_start(headers))
             if getattr(request.state, "headers_only", False):
+                await send(_start(headers))
                 return None
             values["first_ts"] = counted.first_ts
             values["first_twap_id"] = counted.first_twap_id
             async with aclosing(_chunks(snapshot, export, values)) as chunks:
-                async for piece in _file(export, chunks, schema):
-                    for at in range(0, len(piece), BYTES_AT_ONCE):
-                        await send(_body(piece[at : at + BYTES_AT_ONCE]))
+                pieces = _pieces(_file(export, chunks, schema))
+                # Read before the start is sent: until then a failure can be refused.
+                piece = await anext(pieces, b"")
+                await send(_start(headers))
+                await send(_body(piece))
+                async for piece in pieces:
+                    await send(_body(piece))
         return None
 
 
@@ -214,6 +218,13 @@ def _file(
     if export.format == "csv":
         return csv_file(chunks)
     return chunks
+
+
+async def _pieces(file: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a file in pieces of BYTES_AT_ONCE, none of them empty."""
+    async for part in file:
+        for at in range(0, len(part), BYTES_AT_ONCE):
+            yield part[at : at + BYTES_AT_ONCE]
 
 
 def _metadata(export: Export, headers: Mapping[str, str]) -> dict[str, str]:

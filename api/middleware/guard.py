@@ -15,7 +15,9 @@ log = structlog.stdlib.get_logger("api")
 class Guard:
     """Refuses too long a URL, and turns a crash into a 500 that says nothing of it.
 
-    It stands inside CORS, so that a page can read these answers.
+    It stands inside CORS, so that a page can read these answers, and outside Compress,
+    which holds an answer's start back until its body begins: what has started here has
+    left.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -105,6 +106,42 @@ def test_client_of_a_lost_database_sees_a_broken_transfer(
             list(pieces)
     # The next one gets another connection.
     assert client.head(PATH).status_code == 200
+
+
+@pytest.fixture
+def _lost_at_the_first_row(filled: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database goes away when the rows are counted, and none is read yet."""
+    file = api.exports._file
+
+    def lose(*given: Any) -> AsyncIterator[bytes]:
+        kill_exports(filled)
+        return file(*given)
+
+    monkeypatch.setattr(api.exports, "_file", lose)
+
+
+CODINGS = ["identity", "gzip"]
+
+
+@pytest.mark.usefixtures("_lost_at_the_first_row")
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("format_", ["ndjson", "parquet"])
+def test_file_that_fails_before_its_first_byte_is_refused(
+    client: httpx.Client, format_: str, coding: str
+) -> None:
+    headers = {"Accept-Encoding": coding}
+    response = client.get(f"{PATH}&format={format_}", headers=headers)
+    assert response.status_code == 503
+    assert response.json()["error"]["code"] == "database_unavailable"
+
+
+@pytest.mark.usefixtures("_lost_at_the_first_row")
+@pytest.mark.parametrize("coding", CODINGS)
+def test_file_that_fails_after_its_header_line_is_broken_off(
+    client: httpx.Client, coding: str
+) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(PATH, headers={"Accept-Encoding": coding})
 
 
 def test_curl_says_that_the_transfer_is_broken(
