@@ -213,9 +213,9 @@ def test_client_that_goes_away_frees_its_connection_at_once(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def endless_file(chunks: AsyncIterator[str]) -> AsyncIterator[bytes]:
+    async def endless_file(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for rows in chunks:
-            yield rows.encode()
+            yield rows
             await asyncio.sleep(60)
 
     monkeypatch.setattr(api.exports, "csv_file", endless_file)
