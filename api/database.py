@@ -3,21 +3,28 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Iterator,
+    Mapping,
+)
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, LiteralString, NamedTuple, Protocol, cast
+from typing import Any, Final, LiteralString, NamedTuple, Protocol, TypeVar, cast
 
 import psycopg
 import structlog
 from psycopg import AsyncRawCursor
 from psycopg import errors as postgres_errors
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from api.errors import ApiError
-from warehouse.database import libpq_url
+from warehouse.database import LOST_SERVER, connection_parameters
 
 READER_ROLE: Final = "twap_reader"
 """The role that the project grants the marts to, and nothing else."""
@@ -55,6 +62,10 @@ LONG_SETTINGS: Final = {
 CONNECT_SECONDS: Final = 5
 WAIT_SECONDS: Final = 2.0
 
+ANSWER_SECONDS: Final = 10.0
+"""How long an answer may take in all, with the wait for a connection and a second try:
+a server that is frozen keeps no timeout of its own."""
+
 WAITING_FOR_EACH: Final = 50
 """How many requests may wait for each connection."""
 LOCK_MILLISECONDS: Final = 2000
@@ -69,6 +80,8 @@ NOT_PREPARED: Final = (
     postgres_errors.InvalidSqlStatementName,
     postgres_errors.DuplicatePreparedStatement,
 )
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger("api")
 
@@ -204,8 +217,7 @@ class Database:
         Raises ApiError (503) when the database is away, busy, too slow, or holds no
         marts.
         """
-        with _refusals():
-            return await self._read(read_statement(query), values)
+        return await _in_time(self._read(read_statement(query), values))
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Snapshot]:
@@ -220,12 +232,9 @@ class Database:
                 retry_after=10,
             )
         async with self._long_reads:
-            with _refusals():
-                connection = await self._long_pool.getconn()
+            connection = await _in_time(self._long_pool.getconn())
             try:
-                with _refusals():
-                    await _begin_snapshot(connection)
-                    await _set(connection, LONG_SETTINGS)
+                await _in_time(_begin_snapshot(connection))
                 yield Snapshot(connection)
             finally:
                 await _leave(connection)
@@ -332,7 +341,7 @@ def _with_pieces(text: str) -> LiteralString:
 
 def _pool(url: str, name: str, in_use: Level | None, **options: Any) -> CountedPool:
     pool = CountedPool(
-        libpq_url(url),
+        make_conninfo(**LOST_SERVER | connection_parameters(url)),
         connection_class=Connection,
         kwargs={
             "application_name": "twap_api",
@@ -375,6 +384,7 @@ async def _begin_snapshot(connection: Connection) -> None:
     await connection.execute("begin isolation level repeatable read")
     await connection.execute(f"set local lock_timeout = {LOCK_MILLISECONDS}")
     await connection.execute("lock table marts.twap_status in access share mode")
+    await _set(connection, LONG_SETTINGS)
 
 
 async def _settle(connection: Connection) -> None:
@@ -405,8 +415,16 @@ async def _set(
 
 async def _leave(connection: Connection) -> None:
     """End the transaction; a connection that cannot is one that the pool replaces."""
-    with suppress(psycopg.Error):
-        await connection.rollback()
+    with suppress(psycopg.Error, TimeoutError):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await connection.rollback()
+
+
+async def _in_time(work: Awaitable[T]) -> T:
+    """Return what it returns; raises ApiError when Postgres refuses, or is frozen."""
+    with _refusals():
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await work
 
 
 @contextmanager
@@ -414,7 +432,7 @@ def _refusals() -> Iterator[None]:
     """Turn what Postgres says into what a caller is told."""
     try:
         yield
-    except psycopg.Error as error:
+    except (psycopg.Error, TimeoutError) as error:
         refusal = _refusal(error)
         if refusal is None:
             raise
@@ -422,7 +440,7 @@ def _refusals() -> Iterator[None]:
         raise refusal from None
 
 
-def _refusal(error: psycopg.Error) -> ApiError | None:
+def _refusal(error: psycopg.Error | TimeoutError) -> ApiError | None:
     """Return what a caller is told of an error, or None for one that is our fault."""
     match error:
         case postgres_errors.UndefinedTable() | postgres_errors.InvalidSchemaName():
@@ -444,7 +462,7 @@ def _refusal(error: psycopg.Error) -> ApiError | None:
             return _unavailable(
                 "too_busy", "Too many requests at once; try again shortly."
             )
-        case psycopg.OperationalError() | psycopg.InterfaceError():
+        case psycopg.OperationalError() | psycopg.InterfaceError() | TimeoutError():
             return _unavailable(
                 "database_unavailable", "The database cannot answer at the moment."
             )
@@ -456,5 +474,5 @@ def _unavailable(code: str, message: str, *, retry_after: int = 2) -> ApiError:
     return ApiError(503, code, message, headers={"Retry-After": str(retry_after)})
 
 
-def _one_line(error: psycopg.Error) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

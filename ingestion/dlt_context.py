@@ -14,7 +14,7 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from psycopg.conninfo import make_conninfo
 
 from ingestion.pending import PIPELINE_NAME
-from warehouse.database import connection_parameters
+from warehouse.database import LOST_SERVER, connection_parameters
 from warehouse.errors import UserError
 
 SCHEMA = "staging"
@@ -104,7 +104,7 @@ def dlt_pipeline(database_url: str, folder: Path) -> Iterator[dlt.Pipeline]:
 def _credentials(database_url: str) -> _Credentials:
     parameters = connection_parameters(database_url)
     credentials = _Credentials()
-    credentials.conninfo = make_conninfo(**parameters)
+    credentials.conninfo = make_conninfo(**LOST_SERVER | parameters)
     # dlt asks for these, and uses them for its own messages.
     credentials.database = parameters.get("dbname", "")
     credentials.username = parameters.get("user", "")

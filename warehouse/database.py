@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -12,6 +13,16 @@ from warehouse.errors import AlreadyRunning, UserError
 
 MINIMUM_VERSION = 160000
 """PostgreSQL 16: the marts need pg_input_is_valid."""
+
+LOST_SERVER: Final = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+"""libpq's parameters with which a server whose machine or network vanished is noticed
+after some 25 seconds; without them it takes the system's two hours. A server that only
+takes long is not concerned: its system confirms what arrives."""
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -65,7 +76,7 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
     Raises UserError when the server cannot be reached or is older than PostgreSQL 16.
     """
     parameters = {"application_name": "twap_warehouse", "connect_timeout": "10"}
-    parameters |= connection_parameters(url)
+    parameters |= LOST_SERVER | connection_parameters(url)
     try:
         connection = psycopg.connect(autocommit=autocommit, **parameters)  # type: ignore[arg-type]  # libpq's own parameters are strings
     except psycopg.OperationalError as error:

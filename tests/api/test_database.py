@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from pooler import pooling
 import api.database
 from api.database import READER_ROLE, SETTINGS, Database, Statement, read_statement
 from sandbox import postgres
+from warehouse.database import connect
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
@@ -176,6 +178,29 @@ def test_database_that_goes_and_comes_back_needs_no_restart(tmp_path: Path) -> N
             wait_for(client, 200)
     finally:
         postgres.remove(folder)
+
+
+@pytest.mark.parametrize(("option", "wanted"), [("", 25_000), ("3000", 3_000)])
+def test_connections_notice_a_server_that_vanished(
+    marts: Marts, option: str, wanted: int
+) -> None:
+    """Its machine closes nothing; the system's own limit is two hours."""
+    url = marts.url + (f"?tcp_user_timeout={option}" if option else "")
+
+    async def limit() -> int:
+        database = Database(url, pool_size=1, long_reads=1)
+        await database.open()
+        async with database._pool.connection() as connection:
+            found = limit_of(connection.pgconn.socket)
+        await database.close()
+        return found
+
+    def limit_of(descriptor: int) -> int:
+        with socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM) as same:
+            return same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    with connect(url) as connection:
+        assert limit_of(connection.fileno()) == asyncio.run(limit()) == wanted
 
 
 def test_many_requests_to_a_database_that_is_away_do_not_keep_it_away(

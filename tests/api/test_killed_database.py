@@ -15,6 +15,7 @@ import pytest
 from conftest import running
 from marts import Event, Marts, moment
 
+import api.database
 from sandbox import postgres
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -131,3 +132,27 @@ def test_database_killed_under_load_costs_503s_until_it_is_back(
         else:
             assert answer.json()["error"]["code"] == "database_unavailable"
             assert int(answer.headers["retry-after"]) > 0
+
+
+def test_frozen_database_costs_503s_and_no_connection(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine confirms what arrives, so nothing but a deadline tells."""
+    monkeypatch.setattr(api.database, "ANSWER_SECONDS", 0.5)
+    server = postgres.start(folder, durable=False)
+    paths = [*PATHS, f"/api/v1/exports/twaps?wallet={WALLET}&year=2025"] * 3
+    with running(server.url) as client, ThreadPoolExecutor(len(paths)) as threads:
+        assert {client.get(path).status_code for path in paths} == {200}
+        process = psutil.Process(server.pid)
+        frozen = [process, *process.children(recursive=True)]
+        for each in frozen:
+            each.suspend()
+        try:
+            refused = list(threads.map(client.get, paths))
+        finally:
+            for each in frozen:
+                each.resume()
+        assert {answer.status_code for answer in refused} == {503}
+        codes = {answer.json()["error"]["code"] for answer in refused}
+        assert codes == {"database_unavailable"}
+        assert {client.get(path).status_code for path in paths} == {200}
