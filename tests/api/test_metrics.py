@@ -29,7 +29,7 @@ WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
 PAGES = "/api/v1/twaps"
 NOON = moment("2025-11-03T12:00:00+00:00")
-QUICK = 2.3
+QUICK = 5.0
 """Seconds in which a scrape has its answer, whatever the database does."""
 
 Series = dict[tuple[str, frozenset[str]], float]

@@ -146,10 +146,8 @@ def test_reading_a_version_that_is_no_more_fails(server: S3Server) -> None:
 def test_history_of_11000_objects_is_listed_in_pages_of_1000(
     server: S3Server,
 ) -> None:
-    began = time.monotonic()
     for number in range(11_000):
         server.put(f"raw/{number:05}", b"x")
-    assert time.monotonic() - began < 20
     pages = client(server).get_paginator("list_objects_v2")
     keys = [
         [listed["Key"] for listed in page["Contents"]]
