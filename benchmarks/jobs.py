@@ -20,6 +20,7 @@ import pyarrow as pa
 from ingestion import S3Source, Selection, ingest
 from ingestion.fetch import THREADS
 from warehouse import builds
+from warehouse.commands.progress import Unwatched
 from warehouse.database import connect
 from warehouse.schema import prepare_marts
 from warehouse.settings import load_settings
@@ -31,19 +32,6 @@ READER = {
     # The sandbox asks who is there, and believes it.
     "Authorization": "AWS4-HMAC-SHA256 Credential=sandbox/20250817/any/s3/aws4_request",
 }
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, objects: int, size: int) -> None:
-        """Say nothing."""
-
-    def advance(self, objects: int, size: int) -> None:
-        """Say nothing."""
-
-    def landed(self, objects: int) -> None:
-        """Say nothing."""
 
 
 def land(url: str) -> dict[str, float]:
@@ -65,7 +53,7 @@ def land(url: str) -> dict[str, float]:
             working_dir=Path(folder),
             max_cost_usd=None,
             guard=lambda: None,
-            progress=Silent(),
+            progress=Unwatched(),
             on_listed=lambda _plan, _cost: None,
         )
         seconds = time.perf_counter() - begin
