@@ -5,7 +5,6 @@ The last line that a job prints is a JSON object of its figures.
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -135,13 +134,9 @@ def build(url: str) -> dict[str, float]:
 
 
 def _peak_mb() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        # ru_maxrss would be our parent's when that was larger.
-        words = status.read_text().split("VmHWM:")[1].split()
-        return int(words[0]) / 1024
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    # ru_maxrss would be our parent's when that was larger.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 JOBS = {
