@@ -141,12 +141,12 @@ def remove(folder: Path = DEFAULT_FOLDER) -> None:
 
 
 @contextmanager
-def temporary(*, durable: bool = False) -> Iterator[Server]:
-    """Give a new server for the length of the block, and nothing of it afterwards."""
+def temporary() -> Iterator[Server]:
+    """Give a new server for the length of the block, not durable, gone after it."""
     with tempfile.TemporaryDirectory(prefix="twap-sandbox-") as parent:
         folder = Path(parent) / "postgres"
         try:
-            yield start(folder, durable=durable)
+            yield start(folder, durable=False)
         finally:
             remove(folder)
 
