@@ -79,20 +79,12 @@ days as (
     group by (at at time zone 'UTC')::date
 ),
 
-states as (
-    select
-        asset,
-        side,
-        status
-    from in_window
-    where valid_to is null or valid_to > %(as_of)s
-),
-
 outcomes as (
     select
         status,
         count(*) as twaps
-    from states
+    from in_window
+    where valid_to is null or valid_to > %(as_of)s
     group by status
 )
 
