@@ -291,15 +291,3 @@ def test_every_endpoint_has_a_heading_and_a_row_in_the_readme() -> None:
     for path in app.openapi()["paths"]:
         assert re.search(rf"{re.escape(path)}(,|$| )", headings), path
         assert f"`GET {path}" in readme, path
-
-
-def test_every_link_within_the_document_leads_somewhere() -> None:
-    for page, anchor in re.findall(r"\]\(([\w-]+\.md)?#([^)]+)\)", TEXT):
-        there = (PROJECT_ROOT / "docs" / page).read_text() if page else TEXT
-        headings = re.findall(r"^#+ (.*)$", there, re.MULTILINE)
-        assert anchor in [slug(each) for each in headings], (page, anchor)
-
-
-def slug(heading: str) -> str:
-    """What a heading is called in a link."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
