@@ -159,12 +159,8 @@ def test_exposure_depends_on_the_marts_that_its_statements_read(
         name for name in STATEMENTS if any(fnmatch(name, each) for each in patterns)
     ]
     named = re.findall(r"ref\('(\w+)'\)", str(exposure["depends_on"]))
-    if statements:
-        assert set(named) == set().union(*map(marts_read, statements))
-    else:
-        # What is not built yet says so, and is held to its SQL when it is.
-        assert exposure["description"].startswith("Planned: ")
-        assert exposure["maturity"] == "low"
+    assert statements
+    assert set(named) == set().union(*map(marts_read, statements))
     assert len(named) == len(set(named))
     assert set(named) <= MARTS.keys()
     assert exposure["owner"] == {"name": "Hyperliquid TWAP warehouse"}
