@@ -14,10 +14,10 @@ import pytest
 from conftest import running
 from marts import Event, Marts, expected, moment
 from pgbouncer import knows_prepared_statements, pooling
-from walking import walk
 
 from api.app import EXPORTS_AT_ONCE
 from api.database import READER_ROLE
+from tests.warehouse.visitor import walk
 
 pytestmark = pytest.mark.skipif(
     shutil.which("pgbouncer") is None and "CI" not in os.environ,
