@@ -14,10 +14,11 @@ import pytest
 from sandbox import postgres, sample
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
+from tests.api.marts import MICROSECOND, show
 from tests.conftest import new_database
 from tests.cookbook import RECIPES
 from tests.marts.warehouse import Warehouse
-from tests.warehouse.auditor import MICROSECOND, Auditor, added, new_year, show
+from tests.warehouse.auditor import Auditor, added, new_year
 from tests.warehouse.command import environment, serving
 from tests.warehouse.visitor import (
     amounts_compared,
