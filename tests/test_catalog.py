@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,7 +16,13 @@ import api
 from api.database import read_sql
 from tests.conftest import COMMENTS
 from tests.marts.warehouse import Warehouse
-from tests.warehouse.command import environment, free_port, run, running
+from tests.warehouse.command import (
+    environment,
+    free_port,
+    run,
+    running,
+    wait_for_port,
+)
 from warehouse import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
@@ -38,19 +43,10 @@ def documentation(sample_marts: Warehouse) -> Iterator[httpx.Client]:
         running("docs", "--port", str(port), env=env) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as browser,
     ):
-        wait_for_port(port)
+        wait_for_port(port, process)
         yield browser
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
-
-
-def wait_for_port(port: int) -> None:
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail("nothing listens")
 
 
 def parts(mart: str) -> dict[str, str]:

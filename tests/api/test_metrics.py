@@ -23,6 +23,7 @@ from starlette.responses import StreamingResponse
 
 import api.routes.health
 from api.app import EXPORTS_AT_ONCE
+from tests.warehouse.command import free_port
 from warehouse import PROJECT_ROOT
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -409,9 +410,7 @@ def worker(
     folder: Path, url: str
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     """A process of its own that shares its figures with others by the folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, url, str(port)],
         cwd=PROJECT_ROOT,
