@@ -31,12 +31,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     postgres.remove(folder)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    with postgres.temporary() as server:
-        yield server
-
-
 def scalar(url: str, query: str) -> object:
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
