@@ -125,8 +125,7 @@ def test_a_missed_week_is_caught_up_by_one_run(
             seed=2,
             start=sample.DEFAULT_START + timedelta(days=2),
         )
-        for published in week:
-            warehouse.put(published.key, published.body, published.last_modified)
+        sample.fill(warehouse, week)
         assert len(warehouse.bucket) > 7 * 24
         warehouse.run_with_oracle()
         assert warehouse.differences() == []
