@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from starlette.responses import StreamingResponse
 
 import api.routes.health
 from api.app import EXPORTS_AT_ONCE
+from tests.programs import needs
 from tests.warehouse.command import free_port
 from warehouse import PROJECT_ROOT
 
@@ -366,10 +366,7 @@ def test_answer_says_its_format_and_is_not_kept(client: httpx.Client) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.skipif(
-    shutil.which("promtool") is None and "CI" not in os.environ,
-    reason="promtool is not here; on Debian: apt-get install prometheus",
-)
+@needs("promtool")
 def test_promtool_has_nothing_to_say(client: httpx.Client, filled: Marts) -> None:
     fill_journals(filled)
     client.get(PAGE)
