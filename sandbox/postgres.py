@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-from sandbox.binaries import Runner, binary, major_version, runner
+from sandbox.binaries import Runner, major_version, runner
 from sandbox.place import (
     USER,
     Place,
@@ -39,7 +39,6 @@ from warehouse.errors import UserError
 __all__ = [
     "DEFAULT_FOLDER",
     "Server",
-    "binary",
     "remove",
     "start",
     "status",

@@ -57,7 +57,7 @@ def test_url_works_with_psycopg_and_psycopg2_and_adbc_and_psql(
     ):
         cursor.execute("select 1::int8")
         assert cursor.fetchone() == (1,)
-    psql = [postgres.binary("psql"), server.url, "-XAtc", "select 1"]
+    psql = [binaries.binary("psql"), server.url, "-XAtc", "select 1"]
     assert subprocess.check_output(psql, text=True) == "1\n"
 
 
@@ -268,7 +268,7 @@ def test_another_postgres_is_used_where_one_is_named(
 
 def test_unknown_program_is_named() -> None:
     with pytest.raises(UserError, match="no_such_program"):
-        postgres.binary("no_such_program")
+        binaries.binary("no_such_program")
 
 
 @needs_root
