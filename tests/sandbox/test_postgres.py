@@ -308,7 +308,7 @@ def as_nobody(work: Callable[[], None]) -> int:
 @needs_root
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_home_of_mode_700_of_another_user_works(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Where nobody may read the venv, the copies that root made for it are as good.
     programs = binaries.runner().programs
