@@ -103,10 +103,7 @@ largest as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (select span.first_day from span) as first_day,
     (select span.last_day from span) as last_day,
     (select sum(days.twaps) from days) as twaps,

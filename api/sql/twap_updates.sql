@@ -64,10 +64,7 @@ open_twaps as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (select until from walk) as until,
     -- Another server, which has yet to get what the walk began with.
     coalesce(

@@ -40,10 +40,7 @@ twaps as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (select max(every.ts) from marts.twap_status as every) as as_of,
     (select ts from first_event) as first_event,
     (select ts from last_event) as last_event,
