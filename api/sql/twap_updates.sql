@@ -97,8 +97,7 @@ select
                 else ''
             end
             || format(
-                ',"updated_at":"%%sZ"}',
-                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+                ',"updated_at":"%%sZ"}', {{ utc(page.updated_at) }}
             ),
             ',' order by page.place
         ) filter (
@@ -116,7 +115,7 @@ select
             format(
                 '{"twap_id":%%s,"updated_at":"%%sZ"}',
                 to_json(page.twap_id),
-                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+                {{ utc(page.updated_at) }}
             ),
             ',' order by page.place
         ) filter (where page.place <= %(page_size)s and page.is_withdrawn),
