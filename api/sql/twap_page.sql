@@ -82,7 +82,7 @@ select
             )
     end as is_changed,
     -- What comes later than the newest event of now is no part of this walk.
-    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    least(%(as_of)s, {{ newest_event() }}) as as_of,
     (
         select count(*)
         from open_states

@@ -70,7 +70,7 @@ select
     coalesce(
         %(until)s::timestamptz > (select completed_at from data_version), false
     ) as lags,
-    (select max(every.ts) from marts.twap_status as every) as as_of,
+    {{ newest_event() }} as as_of,
     (select open_twaps from open_twaps) as open_twaps,
     max(page.place) > %(page_size)s as has_more,
     max(page.updated_at) filter (where page.place = %(page_size)s) as last_updated_at,

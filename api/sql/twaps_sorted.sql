@@ -49,7 +49,7 @@ open_states as (
 
 select
     {{ version_columns() }},
-    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    least(%(as_of)s, {{ newest_event() }}) as as_of,
     (
         select count(*)
         from open_states

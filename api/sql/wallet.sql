@@ -41,7 +41,7 @@ twaps as (
 
 select
     {{ version_columns() }},
-    (select max(every.ts) from marts.twap_status as every) as as_of,
+    {{ newest_event() }} as as_of,
     (select ts from first_event) as first_event,
     (select ts from last_event) as last_event,
     twaps.twaps,
