@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import yaml
 
 import api
 from api.database import read_sql
+from tests.api.marts import DDL
 from tests.conftest import COMMENTS
 from tests.marts.warehouse import Warehouse
 from tests.warehouse.command import (
@@ -109,6 +111,27 @@ def test_comments_in_postgres_are_the_descriptions_after_any_build(
     assert all(
         column for mart in described.values() for column in mart["columns"].values()
     )
+
+
+TYPES = """
+    select relname, attname, format_type(atttypid, atttypmod)
+    from pg_attribute
+    inner join pg_class on attrelid = pg_class.oid
+    where
+        relnamespace = 'marts'::regnamespace and relkind in ('r', 'v')
+        and attnum > 0 and not attisdropped
+"""
+
+
+def test_stand_in_of_the_api_s_tests_has_columns_of_the_marts_alone(
+    sample_marts: Warehouse, database_url: str
+) -> None:
+    with (
+        psycopg.connect(sample_marts.url) as real,
+        psycopg.connect(database_url) as stand_in,
+    ):
+        stand_in.execute(DDL)
+        assert {*stand_in.execute(TYPES)} <= {*real.execute(TYPES)}
 
 
 def test_documentation_is_served_with_every_mart_and_exposure_in_its_lineage(
