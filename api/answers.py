@@ -422,14 +422,11 @@ class ParameterError(BaseModel):
     detail: list[Problem]
 
 
-Responses = dict[int | str, dict[str, Any]]
-
-ANSWERS: Final[Responses] = {
+ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "What `If-None-Match` names is still what would be sent."},
     401: {"model": Error, "description": "A key is asked for, see `API_KEYS`."},
-    414: {"model": Error, "description": "The URL is longer than 4,096 bytes."},
     422: {"model": ParameterError, "description": "A parameter is not understood."},
-    500: {"model": Error, "description": "Something broke here."},
     503: {"model": Error, "description": "Not now; `Retry-After` says when."},
 }
-"""What every endpoint under /api/v1 may answer beside its own."""
+"""What every endpoint under /api/v1 may answer beside its own; what any path may answer
+is added by api/openapi.py."""

@@ -5,7 +5,6 @@ The last line that a job prints is a JSON object of its figures.
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ import pyarrow as pa
 from ingestion import S3Source, Selection, ingest
 from ingestion.fetch import THREADS
 from warehouse import builds
+from warehouse.commands.progress import Unwatched
 from warehouse.database import connect
 from warehouse.schema import prepare_marts
 from warehouse.settings import load_settings
@@ -31,19 +31,6 @@ READER = {
     # The sandbox asks who is there, and believes it.
     "Authorization": "AWS4-HMAC-SHA256 Credential=sandbox/20250817/any/s3/aws4_request",
 }
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, objects: int, size: int) -> None:
-        """Say nothing."""
-
-    def advance(self, objects: int, size: int) -> None:
-        """Say nothing."""
-
-    def landed(self, objects: int) -> None:
-        """Say nothing."""
 
 
 def land(url: str) -> dict[str, float]:
@@ -65,7 +52,7 @@ def land(url: str) -> dict[str, float]:
             working_dir=Path(folder),
             max_cost_usd=None,
             guard=lambda: None,
-            progress=Silent(),
+            progress=Unwatched(),
             on_listed=lambda _plan, _cost: None,
         )
         seconds = time.perf_counter() - begin
@@ -147,13 +134,9 @@ def build(url: str) -> dict[str, float]:
 
 
 def _peak_mb() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        # ru_maxrss would be our parent's when that was larger.
-        words = status.read_text().split("VmHWM:")[1].split()
-        return int(words[0]) / 1024
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    # ru_maxrss would be our parent's when that was larger.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 JOBS = {

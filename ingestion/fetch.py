@@ -23,25 +23,19 @@ R = TypeVar("R")
 
 
 def read_ahead(
-    objects: Iterable[S3Object],
-    read: Callable[[S3Object], T],
-    *,
-    threads: int = THREADS,
-    max_bytes: int = MAX_BYTES_AHEAD,
-    max_objects: int = MAX_OBJECTS_AHEAD,
+    objects: Iterable[S3Object], read: Callable[[S3Object], T]
 ) -> Iterator[tuple[S3Object, T | ObjectFailed]]:
     """Yield each object, in the given order, with what `read` returns for it.
 
-    For one that cannot be had, that is the ObjectFailed which `read` raised. The bounds
-    are those of `work_ahead`.
+    For one that cannot be had, that is the ObjectFailed which `read` raised.
     """
     return work_ahead(
         objects,
         partial(_attempt, read),
         size=lambda wanted: wanted.size,
-        threads=threads,
-        max_items=max_objects,
-        max_size=max_bytes,
+        threads=THREADS,
+        max_items=MAX_OBJECTS_AHEAD,
+        max_size=MAX_BYTES_AHEAD,
     )
 
 

@@ -123,7 +123,7 @@ class Loader:
                 return load_id
         self._guard()
         self._abort(load_id)
-        return Refused(load_id, objects, reason, sqlstate)
+        return Refused(objects, reason, sqlstate)
 
     def _abort(self, load_id: str) -> None:
         self._step(lambda: self._pipeline.abort_packages(load_id))

@@ -15,7 +15,6 @@ class Refused:
     `sqlstate` is the error code, None where it was not Postgres that refused.
     """
 
-    load_id: str
     objects: list[S3Object]
     reason: str
     sqlstate: str | None

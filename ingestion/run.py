@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 
 import psycopg
 
@@ -56,12 +55,17 @@ def ingest(
         create_tables(connection)
         folder = working_dir / _identity(connection)
         finished: Finished = []
+        # Both imported late: ingestion/writing.py says why.
         if has_pending_loads(folder):
-            finished = _writing().finish_pending(database_url, folder, guard)
+            from ingestion.writing import finish_pending
+
+            finished = finish_pending(database_url, folder, guard)
         _check_clock(connection)
         tally = _planned(selection, listing, connection, on_listed, max_cost_usd)
         if finished or tally.plan.fetch or tally.plan.known:
-            _writing().land(
+            from ingestion.writing import land
+
+            land(
                 connection,
                 database_url,
                 folder,
@@ -72,13 +76,6 @@ def ingest(
                 progress=progress,
             )
         return tally.report()
-
-
-def _writing() -> ModuleType:
-    """Return the part that needs dlt, which takes longer to import than most runs."""
-    from ingestion import writing
-
-    return writing
 
 
 def _planned(

@@ -1,4 +1,4 @@
-"""One Arrow column of plain values as text, exactly as published (DESIGN §4)."""
+"""One Arrow column of plain values as text, exactly as published."""
 
 from collections.abc import Callable
 from decimal import Decimal

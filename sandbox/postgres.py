@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psycopg
 
-from sandbox.binaries import Runner, binary, major_version, runner
+from sandbox.binaries import Runner, major_version, runner
 from sandbox.place import (
     USER,
     Place,
@@ -39,7 +39,6 @@ from warehouse.errors import UserError
 __all__ = [
     "DEFAULT_FOLDER",
     "Server",
-    "binary",
     "remove",
     "start",
     "status",
@@ -141,12 +140,12 @@ def remove(folder: Path = DEFAULT_FOLDER) -> None:
 
 
 @contextmanager
-def temporary(*, durable: bool = False) -> Iterator[Server]:
-    """Give a new server for the length of the block, and nothing of it afterwards."""
+def temporary() -> Iterator[Server]:
+    """Give a new server for the length of the block, not durable, gone after it."""
     with tempfile.TemporaryDirectory(prefix="twap-sandbox-") as parent:
         folder = Path(parent) / "postgres"
         try:
-            yield start(folder, durable=durable)
+            yield start(folder, durable=False)
         finally:
             remove(folder)
 

@@ -4,8 +4,7 @@ In front of moto stands a check that refuses whoever does not agree to pay, coun
 requests, lets tests inject faults, and answers itself what a loader asks for most:
 whole objects and listings. A client needs `AWS_ENDPOINT_URL` (the server's
 `endpoint_url`), `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` (any text), and
-`AWS_S3_BUCKET` if the server has another bucket than the project's default;
-`S3Server.environment` holds them all.
+`AWS_S3_BUCKET`; `S3Server.environment` holds them all.
 """
 
 import secrets
@@ -29,8 +28,8 @@ from sandbox import listing
 from sandbox.faults import Delay, Fault, Rule, error
 from sandbox.http_server import Exchange, HttpServer
 
-DEFAULT_BUCKET = "artemis-hyperliquid-data"
-DEFAULT_REGION = "ap-northeast-1"
+BUCKET = "artemis-hyperliquid-data"
+REGION = "ap-northeast-1"
 
 _ASKS_MORE = {"range", "if-none-match", "if-modified-since", "if-unmodified-since"}
 
@@ -40,14 +39,12 @@ _creating_bucket = threading.Lock()
 class S3Server:
     """One bucket behind a real HTTP endpoint on 127.0.0.1.
 
-    Servers share nothing: each has a bucket of its own, also under the same name. Use
-    it as a context manager, or call `close` at the end.
+    Servers share nothing: each has a bucket of its own under the same name. Use it as a
+    context manager, or call `close` at the end.
     """
 
-    def __init__(
-        self, bucket: str = DEFAULT_BUCKET, *, region: str = DEFAULT_REGION
-    ) -> None:
-        self.bucket = bucket
+    def __init__(self) -> None:
+        self.bucket = BUCKET
         self.requests: Counter[tuple[str, str]] = Counter()
         """How often each (method, key) was asked for, refused requests among them.
 
@@ -60,9 +57,9 @@ class S3Server:
         self._backend: S3Backend = s3_backends[self._account]["aws"]
         self._moto = create_backend_app("s3")
         with _creating_bucket:
-            self._bucket = self._backend.create_bucket(bucket, region)
+            self._bucket = self._backend.create_bucket(BUCKET, REGION)
             # Else nobody else in this process could have a bucket of this name.
-            s3_backends.bucket_accounts.pop(bucket, None)
+            s3_backends.bucket_accounts.pop(BUCKET, None)
         self._http = HttpServer(self._handle)
 
     @property

@@ -26,7 +26,7 @@ class SampleObject:
 class Bucket(Protocol):
     """Where objects can be put."""
 
-    def put(self, key: str, body: bytes, last_modified: datetime | None) -> object:
+    def put(self, key: str, body: bytes, last_modified: datetime) -> object:
         """Publish an object."""
 
 

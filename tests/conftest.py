@@ -91,8 +91,7 @@ def sample_marts(
         warehouse.put(first.key, first.body, first.last_modified)
         warehouse.run_with_oracle()
         warehouse.execute(f"create table public.after_the_full_build as {COMMENTS}")
-        for published in others:
-            warehouse.put(published.key, published.body, published.last_modified)
+        sample.fill(warehouse, others)
         warehouse.run_with_oracle()
         yield warehouse
 

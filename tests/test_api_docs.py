@@ -4,7 +4,6 @@ import ast
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from sandbox.twaps import Event
 from tests.api.marts import Event as Told
 from tests.api.marts import Marts, moment
 from tests.conftest import new_database
+from tests.programs import needs
 from tests.warehouse.command import environment, run, serving
 from warehouse import PROJECT_ROOT
 
@@ -62,9 +62,6 @@ class Example:
 
     def run(self, address: str, folder: Path) -> str:
         """Run it against the server, in a folder of its own; return what it prints."""
-        for tool in NEEDED[self.language]:
-            if shutil.which(tool) is None:
-                pytest.skip(f"{tool} is missing; .ci/run installs it")
         finished = subprocess.run(
             [*INTERPRETERS[self.language], self.code.replace(ADDRESS, address)],
             cwd=folder,
@@ -178,7 +175,12 @@ def address_of(client: httpx.Client) -> str:
 
 
 @pytest.mark.parametrize(
-    "example", [each for each in EXAMPLES if each != MIRROR], ids=str
+    "example",
+    [
+        pytest.param(each, marks=needs(*NEEDED[each.language]), id=str(each))
+        for each in EXAMPLES
+        if each != MIRROR
+    ],
 )
 def test_an_example_prints_what_stands_below_it(
     servers: tuple[str, str], example: Example, tmp_path: Path
@@ -291,15 +293,3 @@ def test_every_endpoint_has_a_heading_and_a_row_in_the_readme() -> None:
     for path in app.openapi()["paths"]:
         assert re.search(rf"{re.escape(path)}(,|$| )", headings), path
         assert f"`GET {path}" in readme, path
-
-
-def test_every_link_within_the_document_leads_somewhere() -> None:
-    for page, anchor in re.findall(r"\]\(([\w-]+\.md)?#([^)]+)\)", TEXT):
-        there = (PROJECT_ROOT / "docs" / page).read_text() if page else TEXT
-        headings = re.findall(r"^#+ (.*)$", there, re.MULTILINE)
-        assert anchor in [slug(each) for each in headings], (page, anchor)
-
-
-def slug(heading: str) -> str:
-    """What a heading is called in a link."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

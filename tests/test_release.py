@@ -14,7 +14,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from sandbox import postgres
+from sandbox import postgres, sample
 from sandbox.s3 import S3Server
 from tests.conftest import drop_database, new_database
 from tests.marts.warehouse import Warehouse
@@ -207,8 +207,7 @@ def upgraded(
         connection.execute(release.database)
     with S3Server() as s3:
         warehouse = Warehouse(s3, url, tmp_path_factory.mktemp("dlt"))
-        for each in release.objects[:-NOT_YET]:
-            warehouse.put(each.key, each.body, each.last_modified)
+        sample.fill(warehouse, release.objects[:-NOT_YET])
         before = arrivals(warehouse)
         env = environment(DATABASE_URL=url, **s3.environment)
         ran = run("elt", env=env, at=installed)
@@ -298,8 +297,7 @@ def test_a_restored_warehouse_is_the_same_and_goes_on_from_there(
     restore(new.settings(), tmp_path / "monday")
     assert new.contents() == old.contents()
 
-    for each in first_release().objects[-NOT_YET:]:
-        new.put(each.key, each.body, each.last_modified)
+    sample.fill(new, first_release().objects[-NOT_YET:])
     assert new.run() == 3
     new.follow_the_ledger()
     assert new.differences() == []

@@ -166,7 +166,7 @@ def _roles(_options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _rebuild(_options: argparse.Namespace, settings: Settings) -> int:
-    from warehouse.commands.marts import rebuild
+    from warehouse.commands.rebuild import rebuild
 
     return rebuild(settings)
 

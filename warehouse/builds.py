@@ -1,4 +1,4 @@
-"""Whether the marts are behind what has landed."""
+"""Whether the marts are behind what has landed, and the build that brings them up."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -53,6 +53,5 @@ def build(
         command.append("--full-refresh")
     else:
         command += INCREMENT
-    if need is not Need.NOTHING:
-        run = run or partial(dbt.run, database_url=database_url, quiet=True)
-        run(command)
+    run = run or partial(dbt.run, database_url=database_url, quiet=True)
+    run(command)

@@ -50,5 +50,5 @@ def configure(level: str, log_format: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("warehouse", "ingestion", "api", "sandbox"):
+    for name in ("warehouse", "ingestion", "api"):
         logging.getLogger(name).setLevel(level)

@@ -36,7 +36,8 @@ def logins(url: str) -> Logins:
     Else it is `url` itself. Raises UserError when the server cannot be reached.
     """
     with connect(url) as connection:
-        owned = {str(schema) for schema, _ in connection.execute(statement("owners"))}
+        found = connection.execute(statement("owned_schemas"))
+        owned = {schema for (schema,) in found}
     return Logins(
         loading=as_role(url, LOADER) if "staging" in owned else url,
         building=as_role(url, BUILDER) if "marts" in owned else url,

@@ -11,7 +11,7 @@ GZIP_LEVEL: Final = 4
 """Of a page of 5,000 TWAPs it leaves a sixth, in a quarter of the time of level 9,
 which leaves a seventh."""
 
-INCOMPRESSIBLE: Final = ("application/vnd.apache.parquet", "image/png", "font/woff2")
+INCOMPRESSIBLE: Final = ("application/vnd.apache.parquet", "image/png")
 """Types of ours that are compressed already."""
 
 ACCEPT_ENCODING: Final = b"accept-encoding"

@@ -23,7 +23,7 @@ class RequestLog:
 
     The id is the caller's own `X-Request-ID`, where that can be one. It is in the
     answer, and in every line that is logged on the way. The line of the answer names no
-    wallet: it has no query. It stands outermost, and so misses none.
+    wallet: it has no query. Only the Meter stands outside of it, so it misses none.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -63,7 +63,7 @@ select
     coalesce(newest_listing.objects_not_fetched, 0) as objects_not_fetched,
     newest_listing.oldest_not_fetched,
     (select min(event.ts) from marts.twap_status as event) as first_event,
-    (select max(every.ts) from marts.twap_status as every) as last_event,
+    {{ newest_event() }} as last_event,
     -- What landed and is in no finished build; and an older version that an object shows
     -- again lands nothing, but the run that saw it broke.
     exists(

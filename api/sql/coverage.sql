@@ -38,7 +38,7 @@ select
     data_version.version,
     data_version.run_id,
     data_version.is_building,
-    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    least(%(as_of)s, {{ newest_event() }}) as as_of,
     (select count(*) from open_states) as open_twaps
 from (select) as always
 left join data_version on true

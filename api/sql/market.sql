@@ -66,8 +66,7 @@ assets as (
         asset,
         sum(twaps) as twaps,
         sum(notional) as notional,
-        coalesce(sum(notional) filter (where side = 'B'), 0) as bought,
-        coalesce(sum(notional) filter (where side = 'A'), 0) as sold
+        coalesce(sum(notional) filter (where side = 'B'), 0) as bought
     from ended
     group by asset
 ),
@@ -75,8 +74,7 @@ assets as (
 outcomes as (
     select
         status,
-        sum(twaps) as twaps,
-        sum(notional) as notional
+        sum(twaps) as twaps
     from ended
     group by status
 ),
@@ -89,7 +87,6 @@ largest as (
         largest.asset,
         largest.side,
         largest.status,
-        largest.size_executed,
         largest.notional_executed,
         largest.average_price,
         largest.rank
@@ -106,10 +103,7 @@ largest as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (select span.first_day from span) as first_day,
     (select span.last_day from span) as last_day,
     (select sum(days.twaps) from days) as twaps,
@@ -119,7 +113,6 @@ select
             json_agg(
                 json_build_object(
                     'day', days.day,
-                    'twaps', days.twaps,
                     'bought', days.bought::text,
                     'sold', days.sold::text,
                     'other', days.other::text,
@@ -141,7 +134,6 @@ select
                     'twaps', assets.twaps,
                     'notional', assets.notional::text,
                     'bought', assets.bought::text,
-                    'sold', assets.sold::text,
                     'outcomes', (
                         select json_object_agg(each.status, each.twaps)
                         from outcomes_of_assets as each
@@ -155,11 +147,7 @@ select
     (
         select
             json_agg(
-                json_build_object(
-                    'status', outcomes.status,
-                    'twaps', outcomes.twaps,
-                    'notional', outcomes.notional::text
-                )
+                json_build_object('status', outcomes.status, 'twaps', outcomes.twaps)
                 order by outcomes.twaps desc, outcomes.status collate "C" asc
             )::text
         from outcomes
@@ -174,7 +162,6 @@ select
                     'asset', largest.asset,
                     'side', largest.side,
                     'status', largest.status,
-                    'size', largest.size_executed::text,
                     'notional', largest.notional_executed::text,
                     'price', largest.average_price::text
                 )

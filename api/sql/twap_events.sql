@@ -4,10 +4,7 @@ with data_version as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     convert_to(
         string_agg(
             left(
@@ -17,9 +14,7 @@ select
                         select
                             event.twap_id,
                             event.wallet,
-                            replace(
-                                (event.ts at time zone 'UTC')::text, ' ', 'T'
-                            ) || 'Z' as ts,
+                            {{ utc(event.ts) }} || 'Z' as ts,
                             event.asset,
                             event.side,
                             event.size_requested::text as size_requested,
@@ -29,17 +24,10 @@ select
                             event.status,
                             event.status_error,
                             event.duration_minutes,
-                            replace(
-                                (event.order_ts at time zone 'UTC')::text, ' ', 'T'
-                            ) || 'Z' as started_at,
+                            {{ utc(event.order_ts) }} || 'Z' as started_at,
                             case
                                 when event.is_terminal
-                                    then
-                                        replace(
-                                            (event.ts at time zone 'UTC')::text,
-                                            ' ',
-                                            'T'
-                                        ) || 'Z'
+                                    then {{ utc(event.ts) }} || 'Z'
                             end as ended_at,
                             event.raw_payload as raw
                     ) as item

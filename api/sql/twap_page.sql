@@ -56,10 +56,7 @@ open_states as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     case
         when %(walk_build)s::text is null then false
         else
@@ -85,7 +82,7 @@ select
             )
     end as is_changed,
     -- What comes later than the newest event of now is no part of this walk.
-    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    least(%(as_of)s, {{ newest_event() }}) as as_of,
     (
         select count(*)
         from open_states

@@ -64,16 +64,13 @@ open_twaps as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (select until from walk) as until,
     -- Another server, which has yet to get what the walk began with.
     coalesce(
         %(until)s::timestamptz > (select completed_at from data_version), false
     ) as lags,
-    (select max(every.ts) from marts.twap_status as every) as as_of,
+    {{ newest_event() }} as as_of,
     (select open_twaps from open_twaps) as open_twaps,
     max(page.place) > %(page_size)s as has_more,
     max(page.updated_at) filter (where page.place = %(page_size)s) as last_updated_at,
@@ -100,8 +97,7 @@ select
                 else ''
             end
             || format(
-                ',"updated_at":"%%sZ"}',
-                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+                ',"updated_at":"%%sZ"}', {{ utc(page.updated_at) }}
             ),
             ',' order by page.place
         ) filter (
@@ -119,7 +115,7 @@ select
             format(
                 '{"twap_id":%%s,"updated_at":"%%sZ"}',
                 to_json(page.twap_id),
-                replace((page.updated_at at time zone 'UTC')::text, ' ', 'T')
+                {{ utc(page.updated_at) }}
             ),
             ',' order by page.place
         ) filter (where page.place <= %(page_size)s and page.is_withdrawn),

@@ -48,11 +48,8 @@ open_states as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
-    least(%(as_of)s, (select max(every.ts) from marts.twap_status as every)) as as_of,
+    {{ version_columns() }},
+    least(%(as_of)s, {{ newest_event() }}) as as_of,
     (
         select count(*)
         from open_states

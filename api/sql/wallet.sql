@@ -40,11 +40,8 @@ twaps as (
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
-    (select max(every.ts) from marts.twap_status as every) as as_of,
+    {{ version_columns() }},
+    {{ newest_event() }} as as_of,
     (select ts from first_event) as first_event,
     (select ts from last_event) as last_event,
     twaps.twaps,

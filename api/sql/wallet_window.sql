@@ -79,28 +79,17 @@ days as (
     group by (at at time zone 'UTC')::date
 ),
 
-states as (
-    select
-        asset,
-        side,
-        status
-    from in_window
-    where valid_to is null or valid_to > %(as_of)s
-),
-
 outcomes as (
     select
         status,
         count(*) as twaps
-    from states
+    from in_window
+    where valid_to is null or valid_to > %(as_of)s
     group by status
 )
 
 select
-    (select build_id from data_version) as build_id,
-    (select version from data_version) as version,
-    (select run_id from data_version) as run_id,
-    (select is_building from data_version) as is_building,
+    {{ version_columns() }},
     (
         select
             json_agg(

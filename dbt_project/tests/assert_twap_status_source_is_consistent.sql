@@ -16,11 +16,7 @@ with events as (
         raw_payload ? 'time' as has_time,
         lag(size_executed) over (
             partition by twap_id, wallet
-            order by
-                ts,
-                {{ place_in_a_life('is_terminal') }},
-                size_executed nulls first,
-                status collate "C"
+            order by {{ order_of_events() }}
         ) as executed_before
     from {{ ref('twap_status') }}
     where {{ is_in_scope('twap_id') }}

@@ -59,6 +59,7 @@ def answering(app: FastAPI) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres.Server]:
+    """Not that of all tests, which make the reader's role: the API would take it."""
     with postgres.temporary() as server:
         yield server
 

@@ -1,4 +1,4 @@
--- The marts by DESIGN §5, as dbt makes them: what the tests of the API alone stand on.
+-- The marts as dbt makes them: what the tests of the API alone stand on.
 create schema marts;
 
 create table marts.twap_status (

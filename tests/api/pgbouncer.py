@@ -3,16 +3,14 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.warehouse.command import free_port
+from tests.warehouse.command import free_port, wait_for_port
 
 INI = """\
 [databases]
@@ -67,21 +65,9 @@ def pooling(url: str, folder: Path, *, sessions: int, prepared: int) -> Iterator
     user = ["--user=nobody"] if os.geteuid() == 0 else []
     with subprocess.Popen(["pgbouncer", "--quiet", *user, str(file)]) as process:
         try:
-            wait_for(port, process)
+            wait_for_port(port, process)
             yield "postgresql://{user}:{password}@127.0.0.1:{port}/{dbname}".format(
                 port=port, **login
             )
         finally:
             process.kill()
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when something listens there."""
-    while True:
-        assert process.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from marts import Event, Marts, moment
-from walking import walk
+
+from tests.warehouse.visitor import walk
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 OTHER = "0xabc0000000000000000000000000000000000002"

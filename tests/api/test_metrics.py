@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +22,8 @@ from starlette.responses import StreamingResponse
 
 import api.routes.health
 from api.app import EXPORTS_AT_ONCE
+from tests.programs import needs
+from tests.warehouse.command import free_port
 from warehouse import PROJECT_ROOT
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -365,10 +366,7 @@ def test_answer_says_its_format_and_is_not_kept(client: httpx.Client) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.skipif(
-    shutil.which("promtool") is None and "CI" not in os.environ,
-    reason="promtool is not here; on Debian: apt-get install prometheus",
-)
+@needs("promtool")
 def test_promtool_has_nothing_to_say(client: httpx.Client, filled: Marts) -> None:
     fill_journals(filled)
     client.get(PAGE)
@@ -409,9 +407,7 @@ def worker(
     folder: Path, url: str
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     """A process of its own that shares its figures with others by the folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", WORKER, url, str(port)],
         cwd=PROJECT_ROOT,

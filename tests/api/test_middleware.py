@@ -99,10 +99,6 @@ def client(new_marts: Callable[[], Marts]) -> Iterator[httpx.Client]:
         yield client
 
 
-def plain(client: httpx.Client, path: str, method: str = "GET") -> httpx.Response:
-    return client.request(method, path, headers={"Accept-Encoding": "identity"})
-
-
 def vary(response: httpx.Response) -> list[str]:
     return re.split(r", *", response.headers.get("vary", ""))
 
@@ -197,7 +193,7 @@ def test_head_of_an_export_streams_no_row(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", [PAGE, "/test/export"])
 def test_gzip_is_the_same_body_smaller(client: httpx.Client, path: str) -> None:
-    identity = plain(client, path)
+    identity = client.get(path, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in identity.headers
     with client.stream("GET", path, headers={"Accept-Encoding": "gzip"}) as response:
         assert response.headers["content-encoding"] == "gzip"

@@ -1,7 +1,5 @@
 """The API through PgBouncer in transaction mode: each transaction has any session."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,15 +12,13 @@ import pytest
 from conftest import running
 from marts import Event, Marts, expected, moment
 from pgbouncer import knows_prepared_statements, pooling
-from walking import walk
 
 from api.app import EXPORTS_AT_ONCE
 from api.database import READER_ROLE
+from tests.programs import needs
+from tests.warehouse.visitor import walk
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("pgbouncer") is None and "CI" not in os.environ,
-    reason="pgbouncer is not here; on Debian: apt-get install pgbouncer",
-)
+pytestmark = needs("pgbouncer")
 
 WALLETS = [f"0xabc{n:037}" for n in range(8)]
 NOON = moment("2025-11-03T12:00:00+00:00")

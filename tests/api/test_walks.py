@@ -7,7 +7,8 @@ from decimal import Decimal
 import httpx
 import pytest
 from marts import MICROSECOND, Event, Marts, expected, moment, show
-from walking import walk
+
+from tests.warehouse.visitor import walk
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 OTHER = "0xabc0000000000000000000000000000000000002"

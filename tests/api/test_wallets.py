@@ -250,8 +250,6 @@ def test_wallet_without_twaps_is_an_answer_too(
         "0xa?year=2025",
     ],
 )
-def test_odd_wallets_and_years_are_refused(
-    client: httpx.Client, marts: Marts, path: str
-) -> None:
+def test_odd_wallets_and_years_are_refused(client: httpx.Client, path: str) -> None:
     answer = client.get(f"/api/v1/wallets/{path}")
     assert answer.status_code == 422, answer.text

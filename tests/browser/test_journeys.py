@@ -6,9 +6,7 @@ breaks the Content-Security-Policy, and for a request to anybody else.
 
 import csv
 import io
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,12 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Download, Page, expect
 
 from tests.browser.conftest import Open, Site
+from tests.programs import needs
 from tests.warehouse.visitor import export, walk
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("chromium") is None and "CI" not in os.environ,
-    reason="Chromium is not here; on Debian: apt-get install chromium",
-)
+pytestmark = needs("chromium")
 
 NARROW = {"viewport": {"width": 360, "height": 740}}
 DARK = {"color_scheme": "dark"}

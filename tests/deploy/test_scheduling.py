@@ -1,9 +1,7 @@
 """Units of systemd and a line for cron: understood, tight, and true to the code."""
 
 import configparser
-import os
 import re
-import shutil
 import subprocess
 from copy import deepcopy
 from datetime import timedelta
@@ -17,6 +15,7 @@ from sandbox.s3 import S3Server
 from tests.conftest import drop_database, new_database
 from tests.deploy.test_watching import check
 from tests.marts.warehouse import Warehouse
+from tests.programs import needs
 from warehouse import PROJECT_ROOT
 from warehouse.__main__ import EXIT_INTERRUPTED
 from warehouse.commands.elt import EXIT_SOME_FAILED
@@ -29,15 +28,6 @@ PLACE = "/srv/twaps"
 
 EXPOSED = 20
 """Tenths of the ten points by which systemd tells how exposed a service is."""
-
-
-@pytest.fixture
-def analyze() -> str:
-    program = shutil.which("systemd-analyze")
-    if program is None and "CI" not in os.environ:
-        pytest.skip("systemd is not installed")
-    assert program
-    return program
 
 
 @pytest.fixture
@@ -55,26 +45,27 @@ def service(name: str) -> configparser.SectionProxy:
     return parser["Service"]
 
 
-def test_systemd_has_nothing_to_say_against_the_units(
-    analyze: str, units: list[Path]
-) -> None:
+@needs("systemd-analyze")
+def test_systemd_has_nothing_to_say_against_the_units(units: list[Path]) -> None:
     assert len(units) == 3
-    assert check(analyze, "verify", *units) == ""
+    assert check("systemd-analyze", "verify", *units) == ""
 
 
-def test_the_timer_is_hourly_and_catches_up(analyze: str) -> None:
+@needs("systemd-analyze")
+def test_the_timer_is_hourly_and_catches_up() -> None:
     (timer,) = [unit for unit in UNITS if unit.suffix == ".timer"]
     assert "Persistent=yes" in timer.read_text()
     (when,) = re.findall(r"^OnCalendar=(.*)$", timer.read_text(), re.MULTILINE)
-    said = check(analyze, "calendar", "--iterations=3", when)
+    said = check("systemd-analyze", "calendar", "--iterations=3", when)
     assert len(re.findall(r"\d\d:05:00", said)) >= 3
 
 
-def test_a_service_can_do_little_but_its_work(analyze: str, units: list[Path]) -> None:
+@needs("systemd-analyze")
+def test_a_service_can_do_little_but_its_work(units: list[Path]) -> None:
     for unit in units:
         if unit.suffix == ".service":
-            limit = f"--threshold={EXPOSED}"
-            check(analyze, "security", "--no-pager", "--offline=yes", limit, unit)
+            options = ("--no-pager", "--offline=yes", f"--threshold={EXPOSED}")
+            check("systemd-analyze", "security", *options, unit)
 
 
 def test_statuses_that_are_no_failure_are_none_to_systemd() -> None:
@@ -125,8 +116,7 @@ def test_a_missed_week_is_caught_up_by_one_run(
             seed=2,
             start=sample.DEFAULT_START + timedelta(days=2),
         )
-        for published in week:
-            warehouse.put(published.key, published.body, published.last_modified)
+        sample.fill(warehouse, week)
         assert len(warehouse.bucket) > 7 * 24
         warehouse.run_with_oracle()
         assert warehouse.differences() == []

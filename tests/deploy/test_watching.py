@@ -1,9 +1,7 @@
 """Alerts and the dashboard: right in what they say, over figures that there are."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from itertools import combinations
 from pathlib import Path
@@ -15,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import EXPORTS_AT_ONCE, POOL_SIZE
 from tests.marts.warehouse import Warehouse
+from tests.programs import needs
 from tests.warehouse.command import environment, serving
 from warehouse import PROJECT_ROOT
 
@@ -32,15 +31,6 @@ OF_PROMETHEUS = {"up", "job", "instance"}
 """What Prometheus itself adds to what it scrapes."""
 
 
-@pytest.fixture
-def promtool() -> str:
-    program = shutil.which("promtool")
-    if program is None and "CI" not in os.environ:
-        pytest.skip("promtool is not installed")
-    assert program
-    return program
-
-
 def check(*command: str | Path) -> str:
     """The output of a program that must be content."""
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -48,13 +38,15 @@ def check(*command: str | Path) -> str:
     return ended.stdout + ended.stderr
 
 
-def test_prometheus_takes_the_configuration_and_the_rules(promtool: str) -> None:
-    said = check(promtool, "check", "config", PROMETHEUS / "prometheus.yml")
+@needs("promtool")
+def test_prometheus_takes_the_configuration_and_the_rules() -> None:
+    said = check("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
     assert f"{len(RULES)} rules found" in said
 
 
-def test_each_alert_fires_when_it_should_and_not_before(promtool: str) -> None:
-    check(promtool, "test", "rules", *CASES)
+@needs("promtool")
+def test_each_alert_fires_when_it_should_and_not_before() -> None:
+    check("promtool", "test", "rules", *CASES)
 
 
 def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() -> None:
@@ -141,9 +133,8 @@ def test_every_figure_of_the_etl_and_the_database_is_on_the_dashboard(
     assert ours <= shown
 
 
-def test_prometheus_understands_every_query_of_the_dashboard(
-    promtool: str, tmp_path: Path
-) -> None:
+@needs("promtool")
+def test_prometheus_understands_every_query_of_the_dashboard(tmp_path: Path) -> None:
     filled_in = [
         query.replace("$__rate_interval", "5m").replace("$job", "twaps")
         for query in QUERIES
@@ -154,7 +145,7 @@ def test_prometheus_understands_every_query_of_the_dashboard(
     ]
     file = tmp_path / "queries.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
-    check(promtool, "check", "rules", file)
+    check("promtool", "check", "rules", file)
 
 
 def test_the_panels_have_room_beside_each_other() -> None:

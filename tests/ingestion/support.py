@@ -134,13 +134,5 @@ class Warehouse:
         return [(key.removeprefix(PREFIX), *rest) for key, *rest in rows]
 
 
-def postgres_url(url: str, database: str) -> str:
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    return (
-        f"postgresql://{parts['user']}:{parts.get('password', '')}"
-        f"@{parts['host']}:{parts['port']}/{database}"
-    )
-
-
 def names(objects: Sequence[Any]) -> list[str]:
     return [each.key.removeprefix(PREFIX) for each in objects]

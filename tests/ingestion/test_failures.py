@@ -124,9 +124,7 @@ def test_pending_load_is_finished_and_new_objects_do_not_wait(
     assert warehouse.gets("a") == 1
 
 
-def test_poisoned_load_is_aborted_and_the_run_goes_on(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_poisoned_load_is_aborted_and_the_run_goes_on(warehouse: Warehouse) -> None:
     warehouse.run()
     warehouse.execute(
         "alter table staging.twap_statuses add constraint poison "

@@ -11,13 +11,14 @@ import pytest
 
 from ingestion import Selection
 from ingestion.names import KNOWN_COLUMNS, OUR_COLUMNS
+from sandbox import postgres
+from tests.conftest import drop_database, new_database
 from tests.ingestion.support import (
     MORNING,
     PREFIX,
     Warehouse,
     names,
     parquet,
-    postgres_url,
     statuses,
 )
 from warehouse.errors import UserError
@@ -240,6 +241,7 @@ def test_cost_is_said_before_anything_is_fetched(warehouse: Warehouse) -> None:
     expected = Decimal("0.0000054") + Decimal(len(body)) / 1024**3 * Decimal("0.114")
     assert cost.usd == expected
     assert warehouse.progress.total == warehouse.progress.done == (1, len(body))
+    assert warehouse.progress.landed_objects == 1
 
 
 def test_run_that_costs_too_much_stops_before_it_fetches(warehouse: Warehouse) -> None:
@@ -351,14 +353,14 @@ def test_environment_of_dlt_changes_nothing(
 
 
 def test_another_database_has_pending_loads_of_its_own(
-    warehouse: Warehouse, tmp_path: Path
+    warehouse: Warehouse, server: postgres.Server
 ) -> None:
     warehouse.put("a.parquet", statuses(1))
     warehouse.run()
     warehouse.run()
 
     assert len(list(warehouse.working_dir.iterdir())) == 1
-    warehouse.execute("create database " + (other := "other_" + os.urandom(4).hex()))
-    warehouse.database_url = postgres_url(warehouse.database_url, other)
+    warehouse.database_url = new_database(server)
     assert warehouse.run().loaded == 1
     assert len(list(warehouse.working_dir.iterdir())) == 2
+    drop_database(server, warehouse.database_url)

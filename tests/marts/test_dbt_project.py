@@ -34,8 +34,7 @@ def test_an_interruption_is_none_of_dbts_failures(warehouse: Warehouse) -> None:
 
 
 def test_rows_of_a_wallet_lie_together_after_a_full_build(warehouse: Warehouse) -> None:
-    for published in sample.generate(days=1, twaps_per_day=200, oddities=False):
-        warehouse.put(published.key, published.body, published.last_modified)
+    sample.fill(warehouse, sample.generate(days=1, twaps_per_day=200, oddities=False))
     warehouse.run()
     rows = warehouse.query("select wallet, ts from marts.twap_status order by ctid")
     assert len(rows) > 300
@@ -44,8 +43,7 @@ def test_rows_of_a_wallet_lie_together_after_a_full_build(warehouse: Warehouse) 
 
 def test_an_increment_finds_its_landed_rows_by_index(warehouse: Warehouse) -> None:
     *history, newest = sample.generate(days=5, twaps_per_day=4_800, oddities=False)
-    for published in history:
-        warehouse.put(published.key, published.body, published.last_modified)
+    sample.fill(warehouse, history)
     warehouse.run()
     warehouse.put(newest.key, newest.body, newest.last_modified)
     warehouse.run()
@@ -79,8 +77,7 @@ def test_a_new_column_of_the_source_is_in_the_payloads_of_an_increment(
 def test_an_increment_fails_that_postgres_has_forgotten_the_scope_of(
     warehouse: Warehouse,
 ) -> None:
-    for published in sample.generate(days=1, twaps_per_day=200, oddities=False):
-        warehouse.put(published.key, published.body, published.last_modified)
+    sample.fill(warehouse, sample.generate(days=1, twaps_per_day=200, oddities=False))
     warehouse.run()
     days = "select * from marts.twap_daily order by day, asset, side, status"
     before = warehouse.query(days)

@@ -49,8 +49,7 @@ def test_a_full_disk_stops_the_run_in_one_line_and_loses_nothing(
     try:
         with S3Server() as s3:
             warehouse = Warehouse(s3, url, tmp_path / "dlt")
-            for published in sample.generate(days=2, twaps_per_day=6_000):
-                warehouse.put(published.key, published.body, published.last_modified)
+            sample.fill(warehouse, sample.generate(days=2, twaps_per_day=6_000))
             with start_run(warehouse) as process:
                 _, said = process.communicate(timeout=120)
             assert process.returncode == 1, said

@@ -52,8 +52,7 @@ def start_run(warehouse: Warehouse) -> subprocess.Popen[str]:
 def publish_some(
     warehouse: Warehouse, objects: list[sample.SampleObject], count: int
 ) -> None:
-    for published in objects[:count]:
-        warehouse.put(published.key, published.body, published.last_modified)
+    sample.fill(warehouse, objects[:count])
     del objects[:count]
 
 

@@ -10,8 +10,7 @@ def test_marts_of_a_history_loaded_in_stages_equal_an_independent_computation(
     objects = list(sample.generate(days=4, twaps_per_day=400, seed=7))
     stages = [objects[: len(objects) // 2], objects[len(objects) // 2 :]]
     for stage in stages:
-        for published in stage:
-            warehouse.put(published.key, published.body, published.last_modified)
+        sample.fill(warehouse, stage)
         assert warehouse.run_with_oracle() == 3
         assert warehouse.differences() == []
     assert len(warehouse.query("select from marts.twap_status")) > 2_000

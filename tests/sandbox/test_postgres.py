@@ -31,12 +31,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     postgres.remove(folder)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    with postgres.temporary() as server:
-        yield server
-
-
 def scalar(url: str, query: str) -> object:
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
@@ -63,7 +57,7 @@ def test_url_works_with_psycopg_and_psycopg2_and_adbc_and_psql(
     ):
         cursor.execute("select 1::int8")
         assert cursor.fetchone() == (1,)
-    psql = [postgres.binary("psql"), server.url, "-XAtc", "select 1"]
+    psql = [binaries.binary("psql"), server.url, "-XAtc", "select 1"]
     assert subprocess.check_output(psql, text=True) == "1\n"
 
 
@@ -272,7 +266,7 @@ def test_another_postgres_is_used_where_one_is_named(
 
 def test_unknown_program_is_named() -> None:
     with pytest.raises(UserError, match="no_such_program"):
-        postgres.binary("no_such_program")
+        binaries.binary("no_such_program")
 
 
 @needs_root
@@ -312,7 +306,7 @@ def as_nobody(work: Callable[[], None]) -> int:
 @needs_root
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_home_of_mode_700_of_another_user_works(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Where nobody may read the venv, the copies that root made for it are as good.
     programs = binaries.runner().programs

@@ -6,13 +6,13 @@ is the last event until then. No SQL, no valid_to, no index stands between.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.api.marts import number, show
 from tests.marts.oracle import Oracle, Row, price
 
-MICROSECOND = timedelta(microseconds=1)
 EVER = (datetime(2023, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC))
 
 Life = list[Row]
@@ -122,10 +122,10 @@ def item(state: Row) -> Item:
         "duration_minutes": state["duration_minutes"],
         "latest_ts": show(state["ts"]),
         "executed": {
-            "size": digits(state["size_executed"]),
-            "notional": digits(state["notional_executed"]),
+            "size": number(state["size_executed"]),
+            "notional": number(state["notional_executed"]),
         },
-        "requested": {"size": digits(state["size_requested"])},
+        "requested": {"size": number(state["size_requested"])},
         "average_price": average(state),
         "started_at": show(state["order_ts"]),
         "ended_at": show(state["ts"]) if state["is_terminal"] else None,
@@ -134,18 +134,7 @@ def item(state: Row) -> Item:
 
 def average(state: Row) -> str | None:
     exact = price(state["notional_executed"], state["size_executed"])
-    return None if exact is None else digits(exact.normalize())
-
-
-def digits(amount: Decimal | None) -> str | None:
-    return None if amount is None else format(amount, "f")
-
-
-def show(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    text = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06}"
-    return text.rstrip("0").rstrip(".") + "Z"
+    return None if exact is None else number(exact.normalize())
 
 
 def added(parts: Iterable[dict[tuple[str, str], list[Any]]]) -> dict[Any, list[Any]]:

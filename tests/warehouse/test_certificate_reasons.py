@@ -13,9 +13,9 @@ from sandbox import postgres
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
 from sandbox.sample import PREFIX
+from tests.api.marts import show
 from tests.conftest import new_database
 from tests.marts.warehouse import Warehouse
-from tests.warehouse.auditor import show
 from tests.warehouse.command import environment, serving
 from tests.warehouse.visitor import get
 from tests.warehouse.year_edges import EDGE, HOUR_NS, event

@@ -14,10 +14,11 @@ import pytest
 from sandbox import postgres, sample
 from sandbox.parquet import write_rows
 from sandbox.s3 import S3Server
+from tests.api.marts import MICROSECOND, show
 from tests.conftest import new_database
 from tests.cookbook import RECIPES
 from tests.marts.warehouse import Warehouse
-from tests.warehouse.auditor import MICROSECOND, Auditor, added, new_year, show
+from tests.warehouse.auditor import Auditor, added, new_year
 from tests.warehouse.command import environment, serving
 from tests.warehouse.visitor import (
     amounts_compared,
@@ -60,15 +61,17 @@ def instance(
         folder = tmp_path_factory.mktemp("dlt")
         warehouse = Warehouse(s3, new_database(server), folder)
         for seed, wallets in ((1, 9), (2, 15)):
-            for published in sample.generate(
-                days=3,
-                twaps_per_day=240,
-                seed=seed,
-                start=datetime(2025, 12, 30, tzinfo=UTC),
-                wallets=wallets,
-                prefix=f"{sample.PREFIX}{seed}/",
-            ):
-                warehouse.put(published.key, published.body, published.last_modified)
+            sample.fill(
+                warehouse,
+                sample.generate(
+                    days=3,
+                    twaps_per_day=240,
+                    seed=seed,
+                    start=datetime(2025, 12, 30, tzinfo=UTC),
+                    wallets=wallets,
+                    prefix=f"{sample.PREFIX}{seed}/",
+                ),
+            )
         for key, (rows, last_modified) in EDGES.items():
             warehouse.put(key, write_rows(rows), last_modified)
         assert warehouse.run_with_oracle() == 3

@@ -62,8 +62,7 @@ class Scene:
         self.states.append(Auditor(self.warehouse.oracle))
 
     def publish(self, objects: Sequence[sample.SampleObject]) -> None:
-        for published in objects:
-            self.warehouse.put(published.key, published.body, published.last_modified)
+        sample.fill(self.warehouse, objects)
 
     def put(self, name: str, *rows: dict[str, Any], hours: int = 3) -> None:
         """Publish an object, last modified so many hours after New Year."""

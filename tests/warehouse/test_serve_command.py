@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.api.marts import Event, Marts, moment
-from tests.warehouse.command import environment, run, running
+from tests.warehouse.command import environment, free_port, run, running
 from warehouse import PROJECT_ROOT
 from warehouse.statements import statement
 
@@ -95,8 +95,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 @contextmanager
 def serving(marts: Marts, folder: Path, workers: int) -> Iterator[Serving]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     env = environment(
         DATABASE_URL=marts.url,
         API_PORT=str(port),

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from pyarrow import parquet
 
+from tests.api.marts import number, show
 from tests.html_tables import tables
-from tests.warehouse.auditor import digits, show
 
 
 class DataChanged(Exception):
@@ -98,7 +98,7 @@ def _text(value: object) -> str | None:
         case datetime():
             return show(value)
         case Decimal():
-            return digits(value)
+            return number(value)
         case _:
             return str(value)
 
@@ -106,15 +106,15 @@ def _text(value: object) -> str | None:
 def amounts_compared(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items with amounts as numbers: a file of decimals has its own scale."""
 
-    def number(text: str | None) -> Decimal | None:
+    def exact(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
 
     return [
         {
             **item,
-            "executed": {k: number(v) for k, v in item["executed"].items()},
-            "requested": {"size": number(item["requested"]["size"])},
-            "average_price": number(item["average_price"]),
+            "executed": {k: exact(v) for k, v in item["executed"].items()},
+            "requested": {"size": exact(item["requested"]["size"])},
+            "average_price": exact(item["average_price"]),
         }
         for item in items
     ]

@@ -14,16 +14,6 @@ from warehouse.settings import Settings
 from warehouse.statements import statement
 
 PREFIX = "audit_"
-MARTS = (
-    "twap_status",
-    "twap_latest",
-    "twap_withdrawn",
-    "twap_status_rejected",
-    "twap_coverage",
-    "twap_daily",
-    "twap_daily_largest",
-    "twap_digest",
-)
 NOT_OF_TWAPS = ("etl_builds", "etl_runs", "etl_s3_ingest_log")
 
 
@@ -58,8 +48,11 @@ def audit(settings: Settings) -> int:
                 tell=progress.tell,
             )
             progress.begin("comparing row by row")
+            made = connection.execute(statement("tables"), {"schema": f"{PREFIX}marts"})
             differences = [
-                difference for mart in MARTS for difference in _differ(connection, mart)
+                difference
+                for (mart,) in made
+                for difference in _differ(connection, str(mart))
             ]
         finally:
             for schema in ("marts", "intermediate"):

@@ -14,11 +14,11 @@ format(
     event.duration_minutes::text,
     event.reduce_only::text,
     event.randomize::text,
-    replace((event.order_ts at time zone 'UTC')::text, ' ', 'T') || 'Z',
-    replace((event.ts at time zone 'UTC')::text, ' ', 'T'),
+    {{ utc(event.order_ts) }} || 'Z',
+    {{ utc(event.ts) }},
     case
         when event.is_terminal
-            then replace((event.ts at time zone 'UTC')::text, ' ', 'T') || 'Z'
+            then {{ utc(event.ts) }} || 'Z'
     end,
     event.size_requested::text,
     event.size_executed::text,

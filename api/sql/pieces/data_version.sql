@@ -20,8 +20,7 @@ select
             and runs.listed_at is not null
         order by runs.finished_at desc
         limit 1
-    ) as run_id,
-    newest.finished_at
+    ) as run_id
 from marts.etl_builds as newest
 where newest.finished_at is not null
 order by newest.finished_at desc

@@ -6,5 +6,5 @@ format(
     to_json(event.s3_etag),
     event.row_number,
     event.copies,
-    replace((event.inserted_at at time zone 'UTC')::text, ' ', 'T')
+    {{ utc(event.inserted_at) }}
 )

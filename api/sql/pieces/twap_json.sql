@@ -11,18 +11,15 @@ format(
     to_json(event.status),
     coalesce(to_json(event.status_error)::text, 'null'),
     coalesce(event.duration_minutes::text, 'null'),
-    '"' || replace((event.ts at time zone 'UTC')::text, ' ', 'T') || 'Z"',
+    '"' || {{ utc(event.ts) }} || 'Z"',
     coalesce('"' || event.size_executed || '"', 'null'),
     coalesce('"' || event.notional_executed || '"', 'null'),
     coalesce('"' || event.size_requested || '"', 'null'),
     coalesce('"' || event.average_price || '"', 'null'),
-    coalesce(
-        '"' || replace((event.order_ts at time zone 'UTC')::text, ' ', 'T') || 'Z"',
-        'null'
-    ),
+    coalesce('"' || {{ utc(event.order_ts) }} || 'Z"', 'null'),
     case
         when event.is_terminal
-            then '"' || replace((event.ts at time zone 'UTC')::text, ' ', 'T') || 'Z"'
+            then '"' || {{ utc(event.ts) }} || 'Z"'
         else 'null'
     end,
     case when %(with_raw)s then ',"raw":' || event.raw_payload::text else '' end,

@@ -64,7 +64,13 @@ object, null where it is none.
     end
 {%- endmacro %}
 
-{#- At the same moment an open event comes before an unknown, and that before a terminal. -#}
-{% macro place_in_a_life(is_terminal) -%}
-    case {{ is_terminal }} when false then 0 when true then 2 else 1 end
+{#-
+The order of a TWAP's events. At the same moment an open one comes before an unknown, and
+that before a terminal; then the smaller executed size, and the status by its bytes.
+-#}
+{% macro order_of_events() -%}
+    ts,
+    case is_terminal when false then 0 when true then 2 else 1 end,
+    size_executed nulls first,
+    status collate "C"
 {%- endmacro %}

@@ -63,11 +63,7 @@ events as (
         *,
         lead(ts) over (
             partition by wallet, twap_id
-            order by
-                ts,
-                {{ place_in_a_life('is_terminal') }},
-                size_executed nulls first,
-                status collate "C"
+            order by {{ order_of_events() }}
         ) as valid_to
     from counted
     where place = 1

@@ -1,4 +1,4 @@
-"""`rebuild`: dbt on the database, without S3."""
+"""`rebuild`: the marts anew from staging, without S3."""
 
 from functools import partial
 

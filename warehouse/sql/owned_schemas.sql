@@ -1,8 +1,6 @@
--- The roles of `make roles` that this login can take on here: in another database of
--- the server they may be there, and own nothing.
-select
-    pg_namespace.nspname::text as schema_name,
-    pg_roles.rolname::text as role_name
+-- The schemas whose owner is a role of `make roles` that this login can take on. In
+-- another database of the server these roles may be there, and own nothing.
+select pg_namespace.nspname::text as schema_name
 from pg_namespace
 inner join pg_roles on pg_namespace.nspowner = pg_roles.oid
 where

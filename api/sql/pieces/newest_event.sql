@@ -1,0 +1,1 @@
+(select max(every.ts) from marts.twap_status as every)
