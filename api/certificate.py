@@ -56,15 +56,22 @@ class Coverage:
         self.version = replace(version, is_building=is_building)
 
     def certificate(
-        self, window: Window | None, *, as_of: datetime | None, open_twaps: int
+        self,
+        window: Window | None,
+        *,
+        as_of: datetime | None,
+        open_twaps: int,
+        since: datetime | None = None,
     ) -> dict[str, object]:
         """Return the certificate of an answer.
 
         `window` is what was asked for, None for all that there is; `as_of` the moment
         whose states are shown, and `open_twaps` how many of them may still change.
+        `since` is the earliest moment whose events the answer stands on, where that may
+        be before the window.
         """
         facts = self._facts
-        reasons = list(_reasons(facts, window))
+        reasons = list(_reasons(facts, window, since))
         if self.version.is_building:
             reasons.append(Reason("build_in_progress"))
         return {
@@ -96,7 +103,9 @@ class CoverageCache:
         return coverage if DataVersion.of(facts) == version else None
 
 
-def _reasons(facts: Any, window: Window | None) -> Iterator[Reason]:
+def _reasons(
+    facts: Any, window: Window | None, since: datetime | None
+) -> Iterator[Reason]:
     if facts.listed_at is None:
         yield Reason("never_listed")
     if facts.objects_not_fetched:
@@ -110,7 +119,8 @@ def _reasons(facts: Any, window: Window | None) -> Iterator[Reason]:
         yield from _missing_objects(facts, None)
         yield from _empty_hours(facts, facts.first_event, facts.last_event)
         return
-    yield from _missing_objects(facts, window.start - EVENT_AFTER_ITS_OBJECT)
+    oldest = min(since or window.start, window.start)
+    yield from _missing_objects(facts, oldest - EVENT_AFTER_ITS_OBJECT)
     if facts.first_event is None:
         yield _missing_time("before_first_event", window.start, window.end)
         return

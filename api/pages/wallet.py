@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from api.certificate import read_covered, read_together
-from api.instants import format_instant
+from api.instants import FIRST_MOMENT, format_instant
 from api.pages import View
 from api.pages.form import api_window
 from api.pages.table import Table
@@ -45,7 +45,10 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
     (known, executed, listed), coverage = await read_together(
         request,
         ("wallet", of_wallet),
-        ("wallet_window", {**of_wallet, "window_start": window.start}),
+        (
+            "wallet_window",
+            {**of_wallet, "window_start": window.start, "start": FIRST_MOMENT},
+        ),
         (
             "twaps_sorted",
             {
@@ -58,7 +61,10 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
         ),
     )
     certificate = coverage.certificate(
-        window, as_of=listed.as_of, open_twaps=listed.open_twaps
+        window,
+        as_of=listed.as_of,
+        open_twaps=listed.open_twaps,
+        since=executed.first_placed,
     )
     totals = json.loads(executed.totals or "[]")
     values = {

@@ -13,7 +13,8 @@ in_window as materialized (
         event.side,
         event.status,
         coalesce(event.size_executed, 0) as size,
-        coalesce(event.notional_executed, 0) as notional
+        coalesce(event.notional_executed, 0) as notional,
+        coalesce(event.order_ts, %(start)s) as placed_at
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
@@ -101,6 +102,8 @@ select
     (select version from data_version) as version,
     (select run_id from data_version) as run_id,
     (select is_building from data_version) as is_building,
+    -- What is taken off was reported then or later.
+    (select min(placed_at) from in_window) as first_placed,
     (
         select
             json_agg(
