@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -23,13 +24,16 @@ DOWNLOADS: Final = (
 )
 
 
-async def newest_year(request: Request, wallet: str) -> int | None:
-    """Return the newest year in which anything is known: of the wallet, or at all."""
+async def newest_year(request: Request, wallet: str) -> int:
+    """Return the newest year in which anything is known: of the wallet, or at all.
+
+    Where nothing is, it is this one.
+    """
     found, coverage = await read_covered(request, "wallet", {"wallet": wallet})
     if found.years:
         return int(found.years[-1])
     newest = coverage.certificate(None, as_of=None, open_twaps=0)["last_event"]
-    return int(str(newest)[:4]) if newest else None
+    return int(str(newest)[:4]) if newest else datetime.now(UTC).year
 
 
 async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -> View:

@@ -101,6 +101,7 @@ def test_marts_without_events_cover_nothing(client: httpx.Client, marts: Marts) 
         "before_first_event",
     ]
     assert coverage(client)["as_of"] == "2025-11-30T23:59:59.999999Z"
+    assert client.get("/api/v1/coverage").json()["as_of"] is None
 
 
 def test_bucket_that_was_never_listed_is_a_reason(
