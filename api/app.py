@@ -80,7 +80,8 @@ def create_app(
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
         redirect_slashes=False,
-        # The page is our own: see api/routes/docs.py.
+        # These are our own: see api/routes/docs.py.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # Names a client's methods: list_twaps, get_tax_year.

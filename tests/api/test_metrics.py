@@ -81,11 +81,13 @@ def test_requests_are_counted_by_the_template_of_their_route(
 ) -> None:
     for path in (PAGE, PAGE, "/api/v1/twaps/1", "/api/v1/twaps/2", "/api/v1/twaps"):
         client.get(path)
+    client.get("/openapi.json")
     by_id = "/api/v1/twaps/{twap_id}"
     assert seen(lambda: requests(client, "GET", PAGES, "422") == 1)
     assert requests(client, "GET", PAGES, "200") == 2
     assert requests(client, "GET", by_id, "200") == 1
     assert requests(client, "GET", by_id, "404") == 1
+    assert requests(client, "GET", "/openapi.json", "200") == 1
     found = scrape(client)
     assert value(found, "http_request_duration_seconds_count", "GET", PAGES) == 3
     assert WALLET not in client.get("/metrics").text
