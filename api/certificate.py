@@ -7,16 +7,21 @@ will come late, nobody can say.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from api.database import Database
+from api.errors import ApiError
 from api.instants import format_instant
 from api.versions import DataVersion
 from api.window import Window
 
 HOUR = timedelta(hours=1)
+
+READS_AT_MOST: Final = 20
+"""How often an answer is read until its certificate fits. A build may finish between
+the two, but not that often: then they come from servers that differ for long."""
 
 EVENT_AFTER_ITS_OBJECT = timedelta(days=1)
 """How much later than its object's last_modified an event may be: the marts reject what
@@ -190,16 +195,18 @@ async def read_covered(
 ) -> tuple[Any, Coverage]:
     """Return the one row of a query, and the coverage of the version that it read.
 
-    Raises ApiError (503) as Database.fetch does, and when no build has finished yet.
+    Raises ApiError (503) as Database.fetch does, when no build has finished yet, and
+    when the two never fit.
     """
     database: Database = request.app.state.database
     cache: CoverageCache = request.app.state.coverage
-    while True:
+    for _ in range(READS_AT_MOST):
         (row,) = await database.fetch(query, values)
         coverage = await cache.of(DataVersion.of(row))
         # None when a build has finished between the two: read the newer data.
         if coverage is not None:
             return row, coverage
+    raise _servers_differ()
 
 
 async def read_together(
@@ -209,9 +216,15 @@ async def read_together(
 
     Raises ApiError (503) as read_covered does.
     """
-    while True:
+    for _ in range(READS_AT_MOST):
         answers = [await read_covered(request, *query) for query in queries]
         coverage = answers[-1][1]
         # Else a build has finished between two of them: read the newer data.
         if all(each.version == coverage.version for _, each in answers):
             return [row for row, _ in answers], coverage
+    raise _servers_differ()
+
+
+def _servers_differ() -> ApiError:
+    message = "The servers of the database hold different data; try again shortly."
+    return ApiError(503, "database_unavailable", message, headers={"Retry-After": "2"})

@@ -9,6 +9,8 @@ import pytest
 from conftest import running
 from marts import Event, Marts, moment
 
+from api.certificate import CoverageCache
+from api.versions import DataVersion
 from warehouse import __version__
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -310,6 +312,21 @@ def test_copy_of_another_release_is_no_good(
     monkeypatch.setattr("api.versions.__version__", __version__ + ".1")
     held = {"If-None-Match": first.headers["etag"]}
     assert client.get(PATHS[0], headers=held).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/coverage", f"/?wallet={WALLET}&year=2025"])
+def test_answer_whose_certificate_never_fits_is_refused(
+    client: httpx.Client, whole: Marts, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """As of two servers, one of which gets nothing new."""
+
+    async def of_another_server(_self: CoverageCache, _version: DataVersion) -> None:
+        return None
+
+    monkeypatch.setattr(CoverageCache, "of", of_another_server)
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "hold different data" in answer.text
 
 
 def test_what_lands_after_a_build_of_nothing_is_a_build_to_come(
