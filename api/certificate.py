@@ -126,6 +126,9 @@ def _reasons(
         return
     oldest = min(since or window.start, window.start)
     yield from _missing_objects(facts, oldest - EVENT_AFTER_ITS_OBJECT)
+    if window.start > window.end:
+        # `before` is `start`: no time is asked for, so none is missing.
+        return
     if facts.first_event is None:
         yield _missing_time("before_first_event", window.start, window.end)
         return

@@ -84,6 +84,13 @@ def test_window_beyond_the_events_says_which_part_is_missing(
     ]
 
 
+@pytest.mark.parametrize("at", ["2024-01-01", "2027-01-01"])
+def test_window_of_no_time_lacks_none(
+    client: httpx.Client, whole: Marts, at: str
+) -> None:
+    assert reasons(client, start=at, before=at) == []
+
+
 @pytest.mark.parametrize("year", [2024, 2027])
 def test_window_without_any_event_is_missing_as_a_whole(
     client: httpx.Client, whole: Marts, year: int
