@@ -13,6 +13,7 @@ from api.errors import ROUTER_CODES, ROUTER_MESSAGES, ApiError
 from api.middleware.headers import PAGE_PROTECTION
 from api.pages import FOLDER
 from api.routes.plain import PlainRoute
+from api.versions import not_modified
 
 router = APIRouter(route_class=PlainRoute, include_in_schema=False)
 
@@ -56,10 +57,9 @@ def file_response(request: Request, path: Path) -> Response:
         "Cache-Control": "no-cache",
         "ETag": etag,
     }
-    known = request.headers.get("If-None-Match", "").split(",")
-    if etag in (tag.strip() for tag in known):
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=MEDIA_TYPES[path.suffix])
+    return not_modified(request, headers) or Response(
+        content, headers=headers, media_type=MEDIA_TYPES[path.suffix]
+    )
 
 
 @cache
