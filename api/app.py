@@ -14,6 +14,7 @@ from api.errors import install_handlers
 from api.keys import RequireKey
 from api.metrics import Meter, Metrics, RouteNote
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
+from api.middleware.cors import FOR_ANY_PAGE, headers_for_any_page
 from api.routes import (
     coverage,
     docs,
@@ -67,10 +68,10 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, object]]:
         figures.connections_max.set(pool_size + EXPORTS_AT_ONCE)
         await database.open()
-        yield
+        yield {FOR_ANY_PAGE: headers_for_any_page(cors_origins)}
         await database.close()
 
     app = FastAPI(
