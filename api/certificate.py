@@ -4,6 +4,8 @@ It says that every object that the bucket had at `listed_at` is in the answer. T
 will come late, nobody can say.
 """
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +24,10 @@ HOUR = timedelta(hours=1)
 READS_AT_MOST: Final = 20
 """How often an answer is read until its certificate fits. A build may finish between
 the two, but not that often: then they come from servers that differ for long."""
+
+BUILDING_SECONDS: Final = 1.0
+"""How long the coverage of marts that change under a build is good for. To read it for
+each answer costs more than the answer: it looks at every object that there ever was."""
 
 EVENT_AFTER_ITS_OBJECT = timedelta(days=1)
 """How much later than its object's last_modified an event may be: the marts reject what
@@ -91,21 +97,24 @@ class Coverage:
 
 
 class CoverageCache:
-    """Reads the coverage once per data version."""
+    """Reads the coverage once per data version; while a build runs, once a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._newest: Coverage | None = None
+        self._read_as: DataVersion | None = None
+        self._good_until = 0.0
 
     async def of(self, version: DataVersion) -> Coverage | None:
         """Return the coverage of that version, or None when it is no longer there."""
-        if self._newest and self._newest.version == version:
+        if self._read_as == version and time.monotonic() < self._good_until:
             return self._newest
         (facts,) = await self._database.fetch("certificate", {})
-        coverage = Coverage(facts)
-        if not coverage.version.is_building:
-            self._newest = coverage
-        return coverage if DataVersion.of(facts) == version else None
+        self._newest, self._read_as = Coverage(facts), DataVersion.of(facts)
+        self._good_until = math.inf
+        if self._newest.version.is_building:
+            self._good_until = time.monotonic() + BUILDING_SECONDS
+        return self._newest if self._read_as == version else None
 
 
 def _reasons(

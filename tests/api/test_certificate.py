@@ -1,6 +1,6 @@
 """The certificate of an answer, and the cache that it makes possible."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from conftest import running
 from marts import Event, Marts, moment
 
 from api.certificate import CoverageCache
+from api.database import Database
 from api.versions import DataVersion
 from warehouse import __version__
 
@@ -201,6 +202,31 @@ def test_build_that_runs_is_a_reason_and_nothing_of_it_is_cached(
     answer = client.get("/api/v1/twaps", params={"wallet": WALLET, **NOVEMBER})
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
+
+
+def test_coverage_is_read_once_a_second_while_a_build_runs(
+    client: httpx.Client, whole: Marts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    fetch = Database.fetch
+
+    async def counted(self: Database, query: str, values: Mapping[str, object]) -> Any:
+        read.append(query)
+        return await fetch(self, query, values)
+
+    monkeypatch.setattr(Database, "fetch", counted)
+    monkeypatch.setattr("api.certificate.BUILDING_SECONDS", 60)
+    whole.build(whole.events, at="2026-01-02", finished=False)
+    for _ in range(3):
+        assert [each["code"] for each in reasons(client)] == ["build_in_progress"]
+    assert read.count("certificate") == 1
+    whole.build(whole.events, at="2026-01-02")
+    assert reasons(client) == []
+    monkeypatch.setattr("api.certificate.BUILDING_SECONDS", 0)
+    whole.build(whole.events, at="2026-01-03", finished=False)
+    for _ in range(3):
+        assert coverage(client)["complete"] is False
+    assert read.count("certificate") == 1 + 1 + 3
 
 
 def test_what_landed_and_was_not_built_is_a_reason(
