@@ -26,7 +26,7 @@ from api.routes import (
     twaps,
     wallets,
 )
-from api.watch import Watch
+from api.watch import NewestObject, Watch
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
@@ -105,6 +105,7 @@ def create_app(
     app.state.is_private = bool(api_keys)
     app.state.metrics = figures
     app.state.watch = Watch(database)
+    app.state.newest_object = NewestObject(database)
     install_handlers(app)
     app.include_router(twaps.router)
     app.include_router(wallets.router)
