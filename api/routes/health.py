@@ -1,5 +1,7 @@
 """Whether the API can answer, for load balancers and for people."""
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +11,9 @@ from api.errors import ApiError, json_response
 from api.instants import format_instant
 from api.routes.plain import PlainRoute
 from api.watch import NewestObject
+
+REFUSALS: Final = frozenset({"not_built", "not_granted", "not_upgraded"})
+"""What the database itself has said, so it is there."""
 
 router = APIRouter(route_class=PlainRoute, tags=["health"])
 
@@ -32,10 +37,9 @@ async def healthz(request: Request) -> Response:
     try:
         newest = await newest_object.read()
     except ApiError as error:
-        connected = error.code == "not_built"
         body = {
             "status": "degraded",
-            "database": "connected" if connected else "unavailable",
+            "database": "connected" if error.code in REFUSALS else "unavailable",
             "last_ingested_object": None,
             "last_ingested_at": None,
             **error.body(),

@@ -303,6 +303,10 @@ def test_connections_take_the_reader_role_where_there_is_one(
     assert len(client.get(PAGE).json()["twaps"]) == 1
     marts.connection.execute(f"revoke all on marts.twap_status from {reader}")
     assert error_code(client.get(PAGE)) == "not_granted"
+    marts.connection.execute(f"revoke all on marts.etl_builds from {reader}")
+    health = client.get("/healthz")
+    assert error_code(health) == "not_granted"
+    assert health.json()["database"] == "connected"
 
 
 @pytest.fixture(params=["direct", "pooler"])
