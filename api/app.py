@@ -14,6 +14,7 @@ from api.errors import install_handlers
 from api.keys import RequireKey
 from api.metrics import Meter, Metrics, RouteNote
 from api.middleware import Compress, Cors, FixedHeaders, Guard, Head, RequestLog
+from api.middleware.cors import FOR_ANY_PAGE, headers_for_any_page
 from api.routes import (
     coverage,
     docs,
@@ -25,7 +26,7 @@ from api.routes import (
     twaps,
     wallets,
 )
-from api.watch import Watch
+from api.watch import NewestObject, Watch
 from warehouse import __version__
 
 POOL_SIZE: Final = 10
@@ -67,10 +68,10 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, object]]:
         figures.connections_max.set(pool_size + EXPORTS_AT_ONCE)
         await database.open()
-        yield
+        yield {FOR_ANY_PAGE: headers_for_any_page(cors_origins)}
         await database.close()
 
     app = FastAPI(
@@ -80,7 +81,8 @@ def create_app(
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
         redirect_slashes=False,
-        # The page is our own: see api/routes/docs.py.
+        # These are our own: see api/routes/docs.py.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # Names a client's methods: list_twaps, get_tax_year.
@@ -103,6 +105,7 @@ def create_app(
     app.state.is_private = bool(api_keys)
     app.state.metrics = figures
     app.state.watch = Watch(database)
+    app.state.newest_object = NewestObject(database)
     install_handlers(app)
     app.include_router(twaps.router)
     app.include_router(wallets.router)

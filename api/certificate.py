@@ -4,19 +4,30 @@ It says that every object that the bucket had at `listed_at` is in the answer. T
 will come late, nobody can say.
 """
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from api.database import Database
+from api.errors import ApiError
 from api.instants import format_instant
 from api.versions import DataVersion
 from api.window import Window
 
 HOUR = timedelta(hours=1)
+
+READS_AT_MOST: Final = 20
+"""How often an answer is read until its certificate fits. A build may finish between
+the two, but not that often: then they come from servers that differ for long."""
+
+BUILDING_SECONDS: Final = 1.0
+"""How long the coverage of marts that change under a build is good for. To read it for
+each answer costs more than the answer: it looks at every object that there ever was."""
 
 EVENT_AFTER_ITS_OBJECT = timedelta(days=1)
 """How much later than its object's last_modified an event may be: the marts reject what
@@ -56,15 +67,22 @@ class Coverage:
         self.version = replace(version, is_building=is_building)
 
     def certificate(
-        self, window: Window | None, *, as_of: datetime | None, open_twaps: int
+        self,
+        window: Window | None,
+        *,
+        as_of: datetime | None,
+        open_twaps: int,
+        since: datetime | None = None,
     ) -> dict[str, object]:
         """Return the certificate of an answer.
 
         `window` is what was asked for, None for all that there is; `as_of` the moment
         whose states are shown, and `open_twaps` how many of them may still change.
+        `since` is the earliest moment whose events the answer stands on, where that may
+        be before the window.
         """
         facts = self._facts
-        reasons = list(_reasons(facts, window))
+        reasons = list(_reasons(facts, window, since))
         if self.version.is_building:
             reasons.append(Reason("build_in_progress"))
         return {
@@ -79,24 +97,29 @@ class Coverage:
 
 
 class CoverageCache:
-    """Reads the coverage once per data version."""
+    """Reads the coverage once per data version; while a build runs, once a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._newest: Coverage | None = None
+        self._read_as: DataVersion | None = None
+        self._good_until = 0.0
 
     async def of(self, version: DataVersion) -> Coverage | None:
         """Return the coverage of that version, or None when it is no longer there."""
-        if self._newest and self._newest.version == version:
+        if self._read_as == version and time.monotonic() < self._good_until:
             return self._newest
         (facts,) = await self._database.fetch("certificate", {})
-        coverage = Coverage(facts)
-        if not coverage.version.is_building:
-            self._newest = coverage
-        return coverage if DataVersion.of(facts) == version else None
+        self._newest, self._read_as = Coverage(facts), DataVersion.of(facts)
+        self._good_until = math.inf
+        if self._newest.version.is_building:
+            self._good_until = time.monotonic() + BUILDING_SECONDS
+        return self._newest if self._read_as == version else None
 
 
-def _reasons(facts: Any, window: Window | None) -> Iterator[Reason]:
+def _reasons(
+    facts: Any, window: Window | None, since: datetime | None
+) -> Iterator[Reason]:
     if facts.listed_at is None:
         yield Reason("never_listed")
     if facts.objects_not_fetched:
@@ -110,7 +133,11 @@ def _reasons(facts: Any, window: Window | None) -> Iterator[Reason]:
         yield from _missing_objects(facts, None)
         yield from _empty_hours(facts, facts.first_event, facts.last_event)
         return
-    yield from _missing_objects(facts, window.start - EVENT_AFTER_ITS_OBJECT)
+    oldest = min(since or window.start, window.start)
+    yield from _missing_objects(facts, oldest - EVENT_AFTER_ITS_OBJECT)
+    if window.start > window.end:
+        # `before` is `start`: no time is asked for, so none is missing.
+        return
     if facts.first_event is None:
         yield _missing_time("before_first_event", window.start, window.end)
         return
@@ -180,16 +207,18 @@ async def read_covered(
 ) -> tuple[Any, Coverage]:
     """Return the one row of a query, and the coverage of the version that it read.
 
-    Raises ApiError (503) as Database.fetch does, and when no build has finished yet.
+    Raises ApiError (503) as Database.fetch does, when no build has finished yet, and
+    when the two never fit.
     """
     database: Database = request.app.state.database
     cache: CoverageCache = request.app.state.coverage
-    while True:
+    for _ in range(READS_AT_MOST):
         (row,) = await database.fetch(query, values)
         coverage = await cache.of(DataVersion.of(row))
         # None when a build has finished between the two: read the newer data.
         if coverage is not None:
             return row, coverage
+    raise _servers_differ()
 
 
 async def read_together(
@@ -199,9 +228,15 @@ async def read_together(
 
     Raises ApiError (503) as read_covered does.
     """
-    while True:
+    for _ in range(READS_AT_MOST):
         answers = [await read_covered(request, *query) for query in queries]
         coverage = answers[-1][1]
         # Else a build has finished between two of them: read the newer data.
         if all(each.version == coverage.version for _, each in answers):
             return [row for row, _ in answers], coverage
+    raise _servers_differ()
+
+
+def _servers_differ() -> ApiError:
+    message = "The servers of the database hold different data; try again shortly."
+    return ApiError(503, "database_unavailable", message, headers={"Retry-After": "2"})

@@ -134,7 +134,7 @@ def _header_names(path: str, status: int, *, has_data: bool) -> list[str]:
         names += ["ETag", "X-Data-Version"]
     if path == "/api/v1/twaps" and status in (200, 304):
         names.append("Link")
-    if "/exports/" in path and status in (200, 304):
+    if "/exports/" in path and status == 200:
         names += ["X-Row-Count", "Content-Disposition"]
     if status == 401:
         names.append("WWW-Authenticate")

@@ -8,6 +8,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.errors import ApiError
+from api.middleware.cors import FOR_ANY_PAGE
 from api.middleware.guard import url_too_long
 from api.middleware.headers import PROTECTION
 from api.middleware.requests import new_request_id
@@ -165,6 +166,7 @@ class Protocol(HttpToolsProtocol):
         log.info("refused", code=error.code, status=error.status, request_id=request_id)
         response = error.response()
         response.headers.update(PROTECTION)
+        response.headers.update(self.app_state.get(FOR_ANY_PAGE, {}))
         response.headers["Cache-Control"] = "no-store"
         response.headers["Connection"] = "close"
         response.headers["X-Request-ID"] = request_id

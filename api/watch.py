@@ -1,4 +1,4 @@
-"""How the database and the ETL fare, for Prometheus."""
+"""How the database and the ETL fare, for Prometheus and for load balancers."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from api.database import Database
+from api.database import Database, Row, not_built
 from api.errors import ApiError
 
 READ_SECONDS: Final = 1.5
@@ -74,6 +74,29 @@ class Watch:
                 (row,) = await self._database.fetch("etl_figures", {})
                 self._version, self._figures = version, row._asdict()
                 self._known = {**up, **self._figures}
+
+
+class NewestObject:
+    """Which object came in last, read no oftener than a run or a build ends."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._version: tuple[str, str | None] | None = None
+        self._newest: Row = None
+
+    async def read(self) -> Row:
+        """Return its key and when its load was complete, null where there is none.
+
+        Raises ApiError (503) as Database.fetch does, and when no build has finished.
+        """
+        (state,) = await self._database.fetch("etl_state", {})
+        if state.build_id is None:
+            raise not_built()
+        version = (state.build_id, state.run_id)
+        if version != self._version:
+            (self._newest,) = await self._database.fetch("newest_object", {})
+            self._version = version
+        return self._newest
 
 
 class _Families(Collector):

@@ -21,6 +21,27 @@ EXPOSED: Final = (
 """What a page may read of an answer, beside what browsers always let it read."""
 
 
+FOR_ANY_PAGE: Final = "headers_for_any_page"
+"""What the server's state calls the headers that `headers_for_any_page` returns."""
+
+
+def headers_for_any_page(origins: str) -> dict[str, str]:
+    """Return what lets a page read a refusal that is sent before there is a request.
+
+    Nobody knows then which page asks, so where only some may read, none can.
+    """
+    if "*" not in _each(origins):
+        return {}
+    return {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": ", ".join(EXPOSED),
+    }
+
+
+def _each(origins: str) -> list[str]:
+    return [each.strip() for each in origins.split(",") if each.strip()]
+
+
 class Cors(CORSMiddleware):
     """Starlette's, for reading alone, with a refused preflight in our error shape.
 
@@ -32,7 +53,7 @@ class Cors(CORSMiddleware):
     def __init__(self, app: ASGIApp, origins: str) -> None:
         super().__init__(
             app,
-            allow_origins=[each.strip() for each in origins.split(",") if each.strip()],
+            allow_origins=_each(origins),
             allow_methods=["GET", "HEAD"],
             allow_headers=["*"],
             expose_headers=EXPOSED,

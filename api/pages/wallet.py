@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from api.certificate import read_covered, read_together
-from api.instants import format_instant
+from api.instants import FIRST_MOMENT, format_instant
 from api.pages import View
 from api.pages.form import api_window
 from api.pages.table import Table
@@ -23,13 +24,16 @@ DOWNLOADS: Final = (
 )
 
 
-async def newest_year(request: Request, wallet: str) -> int | None:
-    """Return the newest year in which anything is known: of the wallet, or at all."""
+async def newest_year(request: Request, wallet: str) -> int:
+    """Return the newest year in which anything is known: of the wallet, or at all.
+
+    Where nothing is, it is this one.
+    """
     found, coverage = await read_covered(request, "wallet", {"wallet": wallet})
     if found.years:
         return int(found.years[-1])
     newest = coverage.certificate(None, as_of=None, open_twaps=0)["last_event"]
-    return int(str(newest)[:4]) if newest else None
+    return int(str(newest)[:4]) if newest else datetime.now(UTC).year
 
 
 async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -> View:
@@ -45,7 +49,10 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
     (known, executed, listed), coverage = await read_together(
         request,
         ("wallet", of_wallet),
-        ("wallet_window", {**of_wallet, "window_start": window.start}),
+        (
+            "wallet_window",
+            {**of_wallet, "window_start": window.start, "start": FIRST_MOMENT},
+        ),
         (
             "twaps_sorted",
             {
@@ -58,7 +65,10 @@ async def wallet_view(request: Request, wallet: str, given: Mapping[str, str]) -
         ),
     )
     certificate = coverage.certificate(
-        window, as_of=listed.as_of, open_twaps=listed.open_twaps
+        window,
+        as_of=listed.as_of,
+        open_twaps=listed.open_twaps,
+        since=executed.first_placed,
     )
     totals = json.loads(executed.totals or "[]")
     values = {

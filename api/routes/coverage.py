@@ -42,7 +42,9 @@ async def get_coverage(request: Request) -> Response:
             "as_of": window.end if window else LAST_MOMENT,
         },
     )
+    # Neither a window nor an event: there is no moment to speak of.
+    as_of = found.as_of if found.as_of < LAST_MOMENT else None
     text = json_object(
-        coverage.certificate(window, as_of=found.as_of, open_twaps=found.open_twaps)
+        coverage.certificate(window, as_of=as_of, open_twaps=found.open_twaps)
     )
     return answer(request, coverage.version, text)

@@ -1,4 +1,4 @@
-"""The page that describes the API: Swagger UI, every byte of it from here."""
+"""What describes the API: OpenAPI, and Swagger UI, every byte of it from here."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.errors import json_response
 from api.pages import FOLDER
 from api.routes.plain import PlainRoute
 from api.routes.static import file_response, no_such_file
@@ -23,6 +24,12 @@ FILES: Final = {
     "favicon-32x32.png": SWAGGER_UI,
 }
 """The files that the page loads; the package holds others, which are not served."""
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """Answer with the document."""
+    return json_response(request.app.openapi())
 
 
 @router.get("/docs")

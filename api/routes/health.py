@@ -1,14 +1,19 @@
 """Whether the API can answer, for load balancers and for people."""
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import Alive, Error, Health
-from api.database import Database, not_built
 from api.errors import ApiError, json_response
 from api.instants import format_instant
 from api.routes.plain import PlainRoute
+from api.watch import NewestObject
+
+REFUSALS: Final = frozenset({"not_built", "not_granted", "not_upgraded"})
+"""What the database itself has said, so it is there."""
 
 router = APIRouter(route_class=PlainRoute, tags=["health"])
 
@@ -28,27 +33,24 @@ router = APIRouter(route_class=PlainRoute, tags=["health"])
 )
 async def healthz(request: Request) -> Response:
     """Say whether the database answers, and which object came in last."""
-    database: Database = request.app.state.database
+    newest_object: NewestObject = request.app.state.newest_object
     try:
-        (health,) = await database.fetch("health", {})
-        if not health.is_built:
-            raise not_built()
+        newest = await newest_object.read()
     except ApiError as error:
-        connected = error.code == "not_built"
         body = {
             "status": "degraded",
-            "database": "connected" if connected else "unavailable",
+            "database": "connected" if error.code in REFUSALS else "unavailable",
             "last_ingested_object": None,
             "last_ingested_at": None,
             **error.body(),
         }
         return json_response(body, error.status, error.headers)
-    ingested_at = health.last_ingested_at
+    ingested_at = newest.last_ingested_at
     return json_response(
         {
             "status": "healthy",
             "database": "connected",
-            "last_ingested_object": health.last_ingested_object,
+            "last_ingested_object": newest.last_ingested_object,
             "last_ingested_at": ingested_at and format_instant(ingested_at),
         }
     )

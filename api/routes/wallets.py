@@ -97,7 +97,10 @@ async def get_tax_year(request: Request) -> Response:
             "totals": written_list(found.totals),
             "open_twaps": written_list(found.open_items),
             "coverage": coverage.certificate(
-                window, as_of=found.as_of, open_twaps=found.open_twaps
+                window,
+                as_of=found.as_of,
+                open_twaps=found.open_twaps,
+                since=found.first_placed,
             ),
         }
     )

@@ -6,7 +6,10 @@ with runs as (
     select
         coalesce(sum(objects_loaded), 0)::float8 as objects,
         coalesce(sum(rows_loaded), 0)::float8 as rows,
-        extract(epoch from max(listed_at))::float8 as listed_at
+        -- Runs over one object or over local files list nothing else.
+        extract(
+            epoch from max(listed_at) filter (where mode in ('incremental', 'since'))
+        )::float8 as listed_at
     from marts.etl_runs
 ),
 

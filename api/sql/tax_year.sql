@@ -10,7 +10,8 @@ at_the_end as (
         event.asset,
         event.side,
         coalesce(event.size_executed, 0) as size,
-        coalesce(event.notional_executed, 0) as notional
+        coalesce(event.notional_executed, 0) as notional,
+        coalesce(event.order_ts, %(start)s) as placed_at
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
@@ -28,7 +29,8 @@ changes as (
         side,
         1 as twaps,
         size,
-        notional
+        notional,
+        placed_at
     from at_the_end
 
     union all
@@ -38,7 +40,8 @@ changes as (
         side,
         0 as twaps,
         -coalesce(size_executed, 0) as size,
-        -coalesce(notional_executed, 0) as notional
+        -coalesce(notional_executed, 0) as notional,
+        null as placed_at
     from at_the_start
 ),
 
@@ -48,7 +51,8 @@ totals as (
         side,
         sum(twaps) as twaps,
         sum(size) as size,
-        sum(notional) as notional
+        sum(notional) as notional,
+        min(placed_at) as first_placed
     from changes
     group by asset, side
 ),
@@ -60,6 +64,8 @@ open_states as (
 select
     {{ version_columns() }},
     least(%(as_of)s, {{ newest_event() }}) as as_of,
+    -- What is taken off was reported then or later.
+    (select min(totals.first_placed) from totals) as first_placed,
     (select count(*) from open_states) as open_twaps,
     convert_to(
         (

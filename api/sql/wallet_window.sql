@@ -13,7 +13,8 @@ in_window as materialized (
         event.side,
         event.status,
         coalesce(event.size_executed, 0) as size,
-        coalesce(event.notional_executed, 0) as notional
+        coalesce(event.notional_executed, 0) as notional,
+        coalesce(event.order_ts, %(start)s) as placed_at
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s
@@ -90,6 +91,8 @@ outcomes as (
 
 select
     {{ version_columns() }},
+    -- What is taken off was reported then or later.
+    (select min(placed_at) from in_window) as first_placed,
     (
         select
             json_agg(

@@ -1,6 +1,6 @@
 """The certificate of an answer, and the cache that it makes possible."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,9 @@ import pytest
 from conftest import running
 from marts import Event, Marts, moment
 
+from api.certificate import CoverageCache
+from api.database import Database
+from api.versions import DataVersion
 from warehouse import __version__
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -82,6 +85,13 @@ def test_window_beyond_the_events_says_which_part_is_missing(
     ]
 
 
+@pytest.mark.parametrize("at", ["2024-01-01", "2027-01-01"])
+def test_window_of_no_time_lacks_none(
+    client: httpx.Client, whole: Marts, at: str
+) -> None:
+    assert reasons(client, start=at, before=at) == []
+
+
 @pytest.mark.parametrize("year", [2024, 2027])
 def test_window_without_any_event_is_missing_as_a_whole(
     client: httpx.Client, whole: Marts, year: int
@@ -101,6 +111,7 @@ def test_marts_without_events_cover_nothing(client: httpx.Client, marts: Marts) 
         "before_first_event",
     ]
     assert coverage(client)["as_of"] == "2025-11-30T23:59:59.999999Z"
+    assert client.get("/api/v1/coverage").json()["as_of"] is None
 
 
 def test_bucket_that_was_never_listed_is_a_reason(
@@ -191,6 +202,31 @@ def test_build_that_runs_is_a_reason_and_nothing_of_it_is_cached(
     answer = client.get("/api/v1/twaps", params={"wallet": WALLET, **NOVEMBER})
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
+
+
+def test_coverage_is_read_once_a_second_while_a_build_runs(
+    client: httpx.Client, whole: Marts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    fetch = Database.fetch
+
+    async def counted(self: Database, query: str, values: Mapping[str, object]) -> Any:
+        read.append(query)
+        return await fetch(self, query, values)
+
+    monkeypatch.setattr(Database, "fetch", counted)
+    monkeypatch.setattr("api.certificate.BUILDING_SECONDS", 60)
+    whole.build(whole.events, at="2026-01-02", finished=False)
+    for _ in range(3):
+        assert [each["code"] for each in reasons(client)] == ["build_in_progress"]
+    assert read.count("certificate") == 1
+    whole.build(whole.events, at="2026-01-02")
+    assert reasons(client) == []
+    monkeypatch.setattr("api.certificate.BUILDING_SECONDS", 0)
+    whole.build(whole.events, at="2026-01-03", finished=False)
+    for _ in range(3):
+        assert coverage(client)["complete"] is False
+    assert read.count("certificate") == 1 + 1 + 3
 
 
 def test_what_landed_and_was_not_built_is_a_reason(
@@ -309,6 +345,21 @@ def test_copy_of_another_release_is_no_good(
     monkeypatch.setattr("api.versions.__version__", __version__ + ".1")
     held = {"If-None-Match": first.headers["etag"]}
     assert client.get(PATHS[0], headers=held).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/coverage", f"/?wallet={WALLET}&year=2025"])
+def test_answer_whose_certificate_never_fits_is_refused(
+    client: httpx.Client, whole: Marts, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """As of two servers, one of which gets nothing new."""
+
+    async def of_another_server(_self: CoverageCache, _version: DataVersion) -> None:
+        return None
+
+    monkeypatch.setattr(CoverageCache, "of", of_another_server)
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert "hold different data" in answer.text
 
 
 def test_what_lands_after_a_build_of_nothing_is_a_build_to_come(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from conftest import answering
+from conftest import answering, running
 from marts import Marts
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -220,7 +220,17 @@ def test_odd_request_is_answered_and_never_a_5xx(
 
 
 def test_request_that_is_none_has_the_one_shape(client: httpx.Client) -> None:
-    assert code_of(ask(client, b"hello\r\n\r\n")) == "bad_request"
+    refused = ask(client, b"hello\r\n\r\n")
+    assert code_of(refused) == "bad_request"
+    assert b"access-control-allow-origin: *" in refused
+
+
+def test_request_that_is_none_tells_no_page_where_only_some_may_read() -> None:
+    """Nobody knows which page sent it."""
+    with running("postgresql://u:p@127.0.0.1:1/x", "https://a.example") as client:
+        answer = ask(client, b"hello\r\n\r\n")
+    assert status_of(answer) == 400
+    assert b"access-control" not in answer
 
 
 def is_cut_off(connection: socket.socket, part: bytes, most: int) -> bool:

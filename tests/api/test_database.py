@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,22 @@ def test_marts_of_an_unfinished_first_build_are_not_built(
     marts.build([Event("1", WALLET, NOON, "finished")], finished=False)
     for path in (PAGE, "/api/v1/twaps/1", "/healthz"):
         assert error_code(client.get(path)) == "not_built"
+
+
+def test_health_reads_the_ledger_only_when_a_build_has_changed_something(
+    client: httpx.Client, marts: Marts
+) -> None:
+    def newest() -> Any:
+        return client.get("/healthz").json()["last_ingested_object"]
+
+    event = Event("1", WALLET, NOON, "finished", s3_object_key="a")
+    marts.build([event])
+    assert newest() == "a"
+    with marts.connection.transaction():
+        marts.connection.execute("lock table marts.etl_s3_ingest_log")
+        assert newest() == "a"
+    marts.build([event, replace(event, twap_id="2", s3_object_key="b")], "2026-03-02")
+    assert newest() == "b"
 
 
 def test_slow_query_is_given_up(client: httpx.Client, marts: Marts) -> None:
@@ -250,7 +267,7 @@ def test_pooler_that_knows_no_prepared_statements_costs_planning_and_no_answer(
         try:
             found = []
             for _ in range(3):
-                found.append(await database.fetch("health", {}))
+                found.append(await database.fetch("newest_object", {}))
                 await forget(database)
             return found
         finally:
@@ -286,6 +303,10 @@ def test_connections_take_the_reader_role_where_there_is_one(
     assert len(client.get(PAGE).json()["twaps"]) == 1
     marts.connection.execute(f"revoke all on marts.twap_status from {reader}")
     assert error_code(client.get(PAGE)) == "not_granted"
+    marts.connection.execute(f"revoke all on marts.etl_builds from {reader}")
+    health = client.get("/healthz")
+    assert error_code(health) == "not_granted"
+    assert health.json()["database"] == "connected"
 
 
 @pytest.fixture(params=["direct", "pooler"])

@@ -88,7 +88,7 @@ def test_file_that_is_known_is_not_sent_again(client: httpx.Client, path: str) -
     first = client.get(path)
     etag = first.headers["etag"]
     assert first.headers["cache-control"] == "no-cache"
-    for known in (etag, f'"other", {etag}'):
+    for known in (etag, f'"other", {etag}', etag.removeprefix("W/"), "*"):
         again = client.get(path, headers={"If-None-Match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == etag

@@ -82,11 +82,13 @@ def test_requests_are_counted_by_the_template_of_their_route(
 ) -> None:
     for path in (PAGE, PAGE, "/api/v1/twaps/1", "/api/v1/twaps/2", "/api/v1/twaps"):
         client.get(path)
+    client.get("/openapi.json")
     by_id = "/api/v1/twaps/{twap_id}"
     assert seen(lambda: requests(client, "GET", PAGES, "422") == 1)
     assert requests(client, "GET", PAGES, "200") == 2
     assert requests(client, "GET", by_id, "200") == 1
     assert requests(client, "GET", by_id, "404") == 1
+    assert requests(client, "GET", "/openapi.json", "200") == 1
     found = scrape(client)
     assert value(found, "http_request_duration_seconds_count", "GET", PAGES) == 3
     assert WALLET not in client.get("/metrics").text
@@ -217,9 +219,14 @@ def fill_journals(marts: Marts) -> None:
             run_id, started_at, listed_at, finished_at, mode, exit_status,
             objects_loaded, rows_loaded
         ) values
-            ('a', now(), '2026-01-01T02:00Z', '2026-01-01T02:01Z', 'x', 0, 7, 700),
-            ('b', now(), '2026-01-01T03:00Z', '2026-01-01T03:01Z', 'x', 3, 2, 11),
-            ('killed', '2026-01-01T04:00Z', null, null, 'x', null, null, null);
+            ('a', now(), '2026-01-01 01:00Z', '2026-01-01 01:01Z', 'incremental',
+                0, 6, 600),
+            ('b', now(), '2026-01-01 02:00Z', '2026-01-01 02:01Z', 'since',
+                0, 1, 100),
+            ('c', now(), '2026-01-01 03:00Z', '2026-01-01 03:01Z', 'local_file',
+                3, 2, 11),
+            ('killed', '2026-01-01 04:00Z', null, null, 'incremental',
+                null, null, null);
     """)
 
 
@@ -245,7 +252,8 @@ def test_figures_of_the_etl_are_those_of_the_marts(
         "etl_rows_ingested_total": 711,
         "etl_objects_failed": 2,
         "etl_last_event_timestamp_seconds": at("2026-01-01T01:00:00.5+00:00"),
-        "etl_last_listing_timestamp_seconds": at("2026-01-01T03:00:00+00:00"),
+        # Not that of a run over local files alone.
+        "etl_last_listing_timestamp_seconds": at("2026-01-01T02:00:00+00:00"),
         "etl_last_build_timestamp_seconds": at("2026-03-02T00:02:05+00:00"),
         "etl_last_run_exit_status": 3,
         "etl_build_in_progress": 0,

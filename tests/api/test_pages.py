@@ -103,6 +103,15 @@ def test_wallet_alone_leads_to_its_newest_year(
     assert "No TWAP of this wallet is known" in client.get(f"/{unknown}").text
 
 
+def test_wallet_alone_leads_to_a_page_also_where_no_twap_is_known(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([])
+    response = client.get(f"/?wallet={WALLET}", follow_redirects=True)
+    assert response.status_code == 200
+    assert "No TWAP of this wallet is known" in response.text
+
+
 def test_wallet_in_upper_case_is_the_same(client: httpx.Client, marts: Marts) -> None:
     marts.build([event("1")])
     response = client.get(f"/?wallet={WALLET.upper()}&year=2025")

@@ -99,6 +99,27 @@ def test_error_in_december_keeps_its_amounts_when_the_rest_comes_in_february(
     assert totals(tax_year(client, 2026)) == {("BTC", "B"): (1, "36.9587", "369.5870")}
 
 
+@pytest.mark.parametrize(
+    ("last_modified", "counts"),
+    [("2025-12-20T23:59:59Z", False), ("2025-12-21T00:00:00Z", True)],
+)
+def test_lost_object_counts_for_the_year_when_it_may_hold_what_is_taken_off(
+    client: httpx.Client, marts: Marts, last_modified: str, counts: bool
+) -> None:
+    """Of the December of a TWAP that ended in January, the year could know nothing."""
+    ended = event("1", NEW_YEAR + DAY, "finished", "86.0", order_ts=NEW_YEAR - 10 * DAY)
+    marts.build([ended, event("2", NEW_YEAR + 2 * DAY, "finished", order_ts=NEW_YEAR)])
+    marts.connection.execute(
+        "insert into marts.etl_s3_ingest_log values"
+        " ('broken', null, null, null, null, 'no parquet', %s, 3, null)",
+        [last_modified],
+    )
+    codes = {each["code"] for each in tax_year(client, 2026)["coverage"]["reasons"]}
+    assert ("failed_objects" in codes) is counts
+    page = client.get("/", params={"wallet": WALLET, "year": 2026}).text
+    assert ("could not be read" in page) is counts
+
+
 def test_late_object_changes_a_closed_year_and_its_etag(
     client: httpx.Client, marts: Marts
 ) -> None:

@@ -1,4 +1,4 @@
--- Whether a build has finished, and what came in last.
+-- Which object came in last. To know, all that the ledger says is sorted.
 with newest_object as (
     select
         object_key,
@@ -10,9 +10,5 @@ with newest_object as (
 )
 
 select
-    exists(
-        select from marts.etl_builds
-        where finished_at is not null
-    ) as is_built,
     (select object_key from newest_object) as last_ingested_object,
     (select ingested_at from newest_object) as last_ingested_at
