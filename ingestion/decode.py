@@ -102,7 +102,8 @@ def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa
     together = pa.concat_tables(tables).combine_chunks()
     (batch,) = together.to_batches()
     rows = [table.num_rows for table in tables]
-    return _addressed(pa.Table.from_batches([_text_batch(batch, 0)]), sources, rows)
+    texts = pa.Table.from_batches([_text_batch(batch, 0)])
+    return _addressed(texts, sources, rows, MAX_DECODED_BYTES)
 
 
 def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
@@ -125,7 +126,7 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
                 raise ObjectFailed(f"it decodes to more than {limit:,} bytes")
     texts = pa.schema([(name, pa.string()) for name in schema.names])
     table = pa.Table.from_batches(batches, texts)
-    return _addressed(table, [source], [table.num_rows])
+    return _addressed(table, [source], [table.num_rows], limit)
 
 
 def _uncompressed(group: Any, limit: int) -> int:
@@ -157,14 +158,22 @@ def _as_text(array: AnyArray) -> AnyArray:
 
 
 def _addressed(
-    table: pa.Table, sources: Sequence[S3Object], rows: Sequence[int]
+    table: pa.Table, sources: Sequence[S3Object], rows: Sequence[int], limit: int
 ) -> pa.Table:
-    """Return the table with the address of each row: so many of each source follow."""
+    """Return the table with the address of each row: so many of each source follow.
+
+    Raises ObjectFailed when a part of the addresses would take more bytes than the
+    limit: Arrow counts them in 32 bits, and would go on with wrong ones.
+    """
     if not table.num_rows:
         sources, rows = [], []
     ends = pa.array(accumulate(rows), pa.int32())
 
     def repeated(texts: list[str]) -> AnyArray:
+        if sum(len(t.encode()) * n for t, n in zip(texts, rows, strict=True)) > limit:
+            raise ObjectFailed(
+                f"the addresses of its rows take more than {limit:,} bytes"
+            )
         runs = _arrow.RunEndEncodedArray.from_arrays(ends, pa.array(texts, pa.string()))
         return _compute.run_end_decode(runs)
 

@@ -305,6 +305,17 @@ def test_small_file_that_decodes_to_more_than_the_limit_fails(columns: Any) -> N
         decode(body, SOURCE, limit=10_000_000)
 
 
+def test_rows_whose_addresses_arrow_could_not_count_are_refused() -> None:
+    far = S3Object("k" * 1024, "abc", 1, MORNING)
+    table = pa.table({"state_randomize": [True] * 600_000})
+
+    with pytest.raises(ObjectFailed, match="addresses of its rows"):
+        decode(parquet(table), far)
+    with pytest.raises(ObjectFailed, match="addresses of its rows"):
+        decode_simple([table], [far])
+    assert decode_simple([table], [SOURCE]).num_rows == 600_000
+
+
 def test_table_grows_no_wider_than_postgres_can_bear() -> None:
     columns = TableColumns([f"old{n}" for n in range(950)])
 
