@@ -1,7 +1,7 @@
 """Parquet objects as Arrow tables of text."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +16,10 @@ from ingestion.text import AnyArray, TextRefused, is_simple, plain, scalar_text
 
 MAX_DECODED_BYTES = 512 * 1024 * 1024
 """What one object may become in memory; a small file can decode to gigabytes."""
+
+MAX_ROW_BYTES = 16 * 1024 * 1024
+"""What one row may be as text: Postgres makes no JSON of 256 MiB or 17 million values,
+and a build makes several texts of one row."""
 
 MAX_SIMPLE_BYTES = 1024 * 1024
 """What a simple object may become in memory; many are held at once."""
@@ -150,7 +154,23 @@ def _text_batch(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
             raise ObjectFailed(f"column {name!r}, {place}: {refusal.what}") from None
         except ObjectFailed as failure:
             raise ObjectFailed(f"column {name!r}: {failure}") from None
-    return pa.record_batch(columns, names=batch.schema.names)
+    texts = pa.record_batch(columns, names=batch.schema.names)
+    _check_rows(texts, first_row)
+    return texts
+
+
+def _check_rows(texts: pa.RecordBatch, first_row: int) -> None:
+    if texts.nbytes <= MAX_ROW_BYTES:
+        return
+    lengths = [
+        _compute.binary_length(column).cast(pa.int64()) for column in texts.columns
+    ]
+    sizes = reduce(_compute.add, [length.fill_null(0) for length in lengths])
+    row = _compute.index(_compute.greater(sizes, MAX_ROW_BYTES), True).as_py()
+    if row >= 0:
+        raise ObjectFailed(
+            f"row {first_row + row} is larger than {MAX_ROW_BYTES:,} bytes"
+        )
 
 
 def _as_text(array: AnyArray) -> AnyArray:

@@ -316,6 +316,18 @@ def test_rows_whose_addresses_arrow_could_not_count_are_refused() -> None:
     assert decode_simple([table], [SOURCE]).num_rows == 600_000
 
 
+def test_row_that_is_too_large_for_a_build_fails_its_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingestion.decode.MAX_ROW_BYTES", 1000)
+    most = {"a": ["", "x" * 500], "b": [None, "x" * 500]}
+    more = {"a": ["", "x" * 500], "b": [None, "x" * 501]}
+
+    assert decode(parquet(most), SOURCE).num_rows == 2
+    with pytest.raises(ObjectFailed, match="row 1 is larger than 1,000 bytes"):
+        decode(parquet(more), SOURCE)
+
+
 def test_table_grows_no_wider_than_postgres_can_bear() -> None:
     columns = TableColumns([f"old{n}" for n in range(950)])
 
