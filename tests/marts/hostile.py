@@ -89,7 +89,11 @@ COLUMNS: dict[str, list[Any]] = {
 PLAIN: dict[str, list[Any]] = {
     "twap_id": ["1", "2", "3"],
     "state_user": ["0xa", "0xb"],
-    "time": ["1764867622417", "1764867622418", "1764867622419000000"],
+    "time": [
+        *("1764867622417", "1764867622418", "1764867622419000000"),
+        # The last millisecond of the day.
+        "1764892799999",
+    ],
     "state_timestamp": ["1764867000000"],
     "status": ["activated", "finished", "error: x", "paused"],
     "status_error": [None],
