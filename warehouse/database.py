@@ -60,7 +60,7 @@ def where(url: str) -> str:
 
 
 def connect(url: str, *, autocommit: bool = True) -> Connection:
-    """Return a new connection in UTC.
+    """Return a new connection in UTC, which writes times as ISO 8601 does.
 
     Raises UserError when the server cannot be reached or is older than PostgreSQL 16.
     """
@@ -81,7 +81,7 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
             f"{connection.info.server_version // 10000}): 16 or newer is needed. "
             "Upgrade it, or let DATABASE_URL name another."
         )
-    connection.execute("set time zone 'UTC'")
+    connection.execute("set time zone 'UTC'; set datestyle to iso")
     return connection
 
 
