@@ -62,7 +62,8 @@ def where(url: str) -> str:
 def connect(url: str, *, autocommit: bool = True) -> Connection:
     """Return a new connection in UTC, which writes times as ISO 8601 does.
 
-    Raises UserError when the server cannot be reached or is older than PostgreSQL 16.
+    Raises UserError when the server cannot be reached or is older than PostgreSQL 16,
+    or the database has another encoding than UTF-8.
     """
     parameters = {"application_name": "twap_warehouse", "connect_timeout": "10"}
     parameters |= connection_parameters(url)
@@ -80,6 +81,13 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
             f"Postgres is too old ({where(url)} is version "
             f"{connection.info.server_version // 10000}): 16 or newer is needed. "
             "Upgrade it, or let DATABASE_URL name another."
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise UserError(
+            f"The database has the encoding {encoding} ({where(url)}): UTF8 is needed. "
+            "Create one with it, and let DATABASE_URL name that."
         )
     connection.execute("set time zone 'UTC'; set datestyle to iso")
     return connection
