@@ -1,6 +1,7 @@
 """Objects full of values that break a careless reader, by a seed."""
 
 import random
+import string
 from collections.abc import Callable
 from decimal import Decimal
 from io import BytesIO
@@ -9,8 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+ENDLESS = "".join(random.Random(0).choices(string.ascii_letters, k=6000))
+"""No index takes it: it is hardly compressed."""
+
 IDS = ["7", "7.0", "7e0", " 7", "+7", "007", "7.5", "abc", "", None, "-0", "0", "1e3"]
 IDS += ["1e41", "8" * 70, "i" * 256, "i" * 257, "😀" * 192, "😀" * 200, "NaN", "8"]
+IDS += [ENDLESS]
 WALLETS = ["0xABC123", "0xabc123", "Wallet", "wallet", "ÄÖ", "äö", "", None, "w" * 3000]
 TIMES = [
     *("1764867622417074898", "1764867622417074", "1764867622417", "1764867622"),
