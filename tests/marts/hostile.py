@@ -73,7 +73,7 @@ MINUTES = [
 ]
 BOOLEANS = ["true", "False", "T", "f", "1", "0", "yes", "", None]
 COINS = ["BTC", "kBONK", "@107", "PURR/USDC", "xyz:NVDA", "#1890", "", None, "c" * 300]
-SIDES = ["A", "B", "", None, "buy"]
+SIDES = ["A", "B", "", None, "buy", ENDLESS]
 
 COLUMNS: dict[str, list[Any]] = {
     "twap_id": IDS,

@@ -427,7 +427,7 @@ def interpret(row: Row, last_modified: datetime) -> tuple[Row, bool]:
         "reduce_only": boolean(row.get("state_reduceOnly")),
         "randomize": boolean(row.get("state_randomize")),
     }
-    keys = [event[name] for name in ("twap_id", "wallet", "asset", "status")]
+    keys = [event[name] for name in ("twap_id", "wallet", "asset", "side", "status")]
     good = good and None not in (event["twap_id"], event["wallet"], event["ts"])
     good = good and all(
         len(key) <= 256 and len(key.encode()) <= 768 for key in keys if key is not None
