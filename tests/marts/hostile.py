@@ -90,6 +90,8 @@ COLUMNS: dict[str, list[Any]] = {
     "state_randomize": BOOLEANS,
     "state_coin": COINS,
     "state_side": SIDES,
+    # As our own SQL calls a row.
+    "landed": ["x", None],
 }
 PLAIN: dict[str, list[Any]] = {
     "twap_id": ["1", "2", "3"],
@@ -110,6 +112,7 @@ PLAIN: dict[str, list[Any]] = {
     "state_randomize": ["false"],
     "state_coin": ["BTC"],
     "state_side": ["A"],
+    "landed": [None],
 }
 
 
