@@ -40,6 +40,9 @@ STATUSES = [
     *('{"status": "finished", "description": ""}', '{"error": null}', " {} ", "null"),
     *("error: d: e", "error:", "error:f", "errors", '{"error": ""}', '["error"]', None),
     *("s" * 256, "s" * 257, '{"x": 1}', '{"error": "\\u0000"}'),
+    # What a parser without a bound on its stack, or a pattern that goes back, dies of.
+    f'{{"error": {"[" * 20_000}{"]" * 20_000}}}',
+    f"error: a{' ' * 30_000}b",
 ]
 ERRORS = [None, None, "", "message", "m" * 3000, "quote ' and \\ and \n newline"]
 NUMBERS = [
