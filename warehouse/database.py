@@ -41,9 +41,11 @@ def libpq_url(url: str) -> str:
 def connection_parameters(url: str) -> dict[str, str]:
     """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …
 
-    Of several hosts with one port, the port stands once: dbt wants a number.
+    Of several hosts with one port, the port stands once: dbt wants a number. Text goes
+    over the wire as UTF-8, whatever the database, its role or the environment prefer:
+    what loads the rows sends nothing else.
     """
-    found = conninfo_to_dict(libpq_url(url))
+    found = conninfo_to_dict(libpq_url(url), client_encoding="UTF8")
     parts = {name: str(value) for name, value in found.items() if value is not None}
     port, *others = dict.fromkeys(parts.get("port", "").split(","))
     if port and not others:
