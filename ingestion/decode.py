@@ -28,6 +28,7 @@ _MAX_SIMPLE_EXPANSION = 64 * 1024 * 1024
 
 _MAX_BATCH_ROWS = 65_536
 _MIN_BATCH_ROWS = 64
+_MOST_BATCHES = 1000
 
 # What pyarrow-stubs lack.
 _arrow: Any = pa
@@ -119,9 +120,12 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
     batches: list[Any] = []
     decoded = first_row = 0
     for group in range(file.num_row_groups):
-        size = _uncompressed(file.metadata.row_group(group), limit)
-        # No value is larger than the row group, so no batch than the limit.
-        rows = min(max(limit // max(size, 1), _MIN_BATCH_ROWS), _MAX_BATCH_ROWS)
+        metadata = file.metadata.row_group(group)
+        size = _uncompressed(metadata, limit)
+        # No value is larger than the row group, so no batch than the limit, unless the
+        # rows are so many that there would be too many batches.
+        least = min(max(metadata.num_rows // _MOST_BATCHES, 1), _MIN_BATCH_ROWS)
+        rows = min(max(limit // max(size, 1), least), _MAX_BATCH_ROWS)
         for batch in file.iter_batches(rows, row_groups=[group], use_threads=False):
             batches.append(_text_batch(batch, first_row))
             first_row += batch.num_rows

@@ -305,6 +305,20 @@ def test_small_file_that_decodes_to_more_than_the_limit_fails(columns: Any) -> N
         decode(body, SOURCE, limit=10_000_000)
 
 
+def test_few_rows_that_share_a_large_text_are_not_held_all_at_once() -> None:
+    body = parquet({"s": ["x" * 1_000_000] * 64}, compression="zstd")
+    default = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(default)
+    pa.set_memory_pool(pool)
+    try:
+        with pytest.raises(ObjectFailed, match="decodes to more than 5,000,000 bytes"):
+            decode(body, SOURCE, limit=5_000_000)
+    finally:
+        pa.set_memory_pool(default)
+
+    assert 0 < (pool.max_memory() or 0) < 30_000_000
+
+
 def test_rows_whose_addresses_arrow_could_not_count_are_refused() -> None:
     far = S3Object("k" * 1024, "abc", 1, MORNING)
     table = pa.table({"state_randomize": [True] * 600_000})
