@@ -1,7 +1,7 @@
 """Parquet objects as Arrow tables of text."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import accumulate
 from typing import Any
 
@@ -17,6 +17,10 @@ from ingestion.text import AnyArray, TextRefused, is_simple, plain, scalar_text
 MAX_DECODED_BYTES = 512 * 1024 * 1024
 """What one object may become in memory; a small file can decode to gigabytes."""
 
+MAX_ROW_BYTES = 16 * 1024 * 1024
+"""What one row may be as text: Postgres makes no JSON of 256 MiB or 17 million values,
+and a build makes several texts of one row."""
+
 MAX_SIMPLE_BYTES = 1024 * 1024
 """What a simple object may become in memory; many are held at once."""
 
@@ -24,6 +28,7 @@ _MAX_SIMPLE_EXPANSION = 64 * 1024 * 1024
 
 _MAX_BATCH_ROWS = 65_536
 _MIN_BATCH_ROWS = 64
+_MOST_BATCHES = 1000
 
 # What pyarrow-stubs lack.
 _arrow: Any = pa
@@ -102,7 +107,8 @@ def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa
     together = pa.concat_tables(tables).combine_chunks()
     (batch,) = together.to_batches()
     rows = [table.num_rows for table in tables]
-    return _addressed(pa.Table.from_batches([_text_batch(batch, 0)]), sources, rows)
+    texts = pa.Table.from_batches([_text_batch(batch, 0)])
+    return _addressed(texts, sources, rows, MAX_DECODED_BYTES)
 
 
 def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
@@ -114,9 +120,12 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
     batches: list[Any] = []
     decoded = first_row = 0
     for group in range(file.num_row_groups):
-        size = _uncompressed(file.metadata.row_group(group), limit)
-        # No value is larger than the row group, so no batch than the limit.
-        rows = min(max(limit // max(size, 1), _MIN_BATCH_ROWS), _MAX_BATCH_ROWS)
+        metadata = file.metadata.row_group(group)
+        size = _uncompressed(metadata, limit)
+        # No value is larger than the row group, so no batch than the limit, unless the
+        # rows are so many that there would be too many batches.
+        least = min(max(metadata.num_rows // _MOST_BATCHES, 1), _MIN_BATCH_ROWS)
+        rows = min(max(limit // max(size, 1), least), _MAX_BATCH_ROWS)
         for batch in file.iter_batches(rows, row_groups=[group], use_threads=False):
             batches.append(_text_batch(batch, first_row))
             first_row += batch.num_rows
@@ -125,7 +134,7 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
                 raise ObjectFailed(f"it decodes to more than {limit:,} bytes")
     texts = pa.schema([(name, pa.string()) for name in schema.names])
     table = pa.Table.from_batches(batches, texts)
-    return _addressed(table, [source], [table.num_rows])
+    return _addressed(table, [source], [table.num_rows], limit)
 
 
 def _uncompressed(group: Any, limit: int) -> int:
@@ -149,7 +158,23 @@ def _text_batch(batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
             raise ObjectFailed(f"column {name!r}, {place}: {refusal.what}") from None
         except ObjectFailed as failure:
             raise ObjectFailed(f"column {name!r}: {failure}") from None
-    return pa.record_batch(columns, names=batch.schema.names)
+    texts = pa.record_batch(columns, names=batch.schema.names)
+    _check_rows(texts, first_row)
+    return texts
+
+
+def _check_rows(texts: pa.RecordBatch, first_row: int) -> None:
+    if texts.nbytes <= MAX_ROW_BYTES:
+        return
+    lengths = [
+        _compute.binary_length(column).cast(pa.int64()) for column in texts.columns
+    ]
+    sizes = reduce(_compute.add, [length.fill_null(0) for length in lengths])
+    row = _compute.index(_compute.greater(sizes, MAX_ROW_BYTES), True).as_py()
+    if row >= 0:
+        raise ObjectFailed(
+            f"row {first_row + row} is larger than {MAX_ROW_BYTES:,} bytes"
+        )
 
 
 def _as_text(array: AnyArray) -> AnyArray:
@@ -157,14 +182,22 @@ def _as_text(array: AnyArray) -> AnyArray:
 
 
 def _addressed(
-    table: pa.Table, sources: Sequence[S3Object], rows: Sequence[int]
+    table: pa.Table, sources: Sequence[S3Object], rows: Sequence[int], limit: int
 ) -> pa.Table:
-    """Return the table with the address of each row: so many of each source follow."""
+    """Return the table with the address of each row: so many of each source follow.
+
+    Raises ObjectFailed when a part of the addresses would take more bytes than the
+    limit: Arrow counts them in 32 bits, and would go on with wrong ones.
+    """
     if not table.num_rows:
         sources, rows = [], []
     ends = pa.array(accumulate(rows), pa.int32())
 
     def repeated(texts: list[str]) -> AnyArray:
+        if sum(len(t.encode()) * n for t, n in zip(texts, rows, strict=True)) > limit:
+            raise ObjectFailed(
+                f"the addresses of its rows take more than {limit:,} bytes"
+            )
         runs = _arrow.RunEndEncodedArray.from_arrays(ends, pa.array(texts, pa.string()))
         return _compute.run_end_decode(runs)
 

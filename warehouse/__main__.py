@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,9 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status. A UserError is one line of text."""
+    # A key may hold what the user's encoding cannot write.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     # boto3 looks for its credentials in the environment, and people keep them in .env.
     load_dotenv(HOME / ".env")

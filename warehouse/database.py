@@ -52,9 +52,11 @@ def libpq_url(url: str) -> str:
 def connection_parameters(url: str) -> dict[str, str]:
     """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …
 
-    Of several hosts with one port, the port stands once: dbt wants a number.
+    Of several hosts with one port, the port stands once: dbt wants a number. Text goes
+    over the wire as UTF-8, whatever the database, its role or the environment prefer:
+    what loads the rows sends nothing else.
     """
-    found = conninfo_to_dict(libpq_url(url))
+    found = conninfo_to_dict(libpq_url(url), client_encoding="UTF8")
     parts = {name: str(value) for name, value in found.items() if value is not None}
     port, *others = dict.fromkeys(parts.get("port", "").split(","))
     if port and not others:
@@ -71,9 +73,10 @@ def where(url: str) -> str:
 
 
 def connect(url: str, *, autocommit: bool = True) -> Connection:
-    """Return a new connection in UTC.
+    """Return a new connection in UTC, which writes times as ISO 8601 does.
 
-    Raises UserError when the server cannot be reached or is older than PostgreSQL 16.
+    Raises UserError when the server cannot be reached or is older than PostgreSQL 16,
+    or the database has another encoding than UTF-8.
     """
     parameters = {"application_name": "twap_warehouse", "connect_timeout": "10"}
     parameters |= LOST_SERVER | connection_parameters(url)
@@ -92,7 +95,14 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
             f"{connection.info.server_version // 10000}): 16 or newer is needed. "
             "Upgrade it, or let DATABASE_URL name another."
         )
-    connection.execute("set time zone 'UTC'")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise UserError(
+            f"The database has the encoding {encoding} ({where(url)}): UTF8 is needed. "
+            "Create one with it, and let DATABASE_URL name that."
+        )
+    connection.execute("set time zone 'UTC'; set datestyle to iso")
     return connection
 
 

@@ -305,6 +305,43 @@ def test_small_file_that_decodes_to_more_than_the_limit_fails(columns: Any) -> N
         decode(body, SOURCE, limit=10_000_000)
 
 
+def test_few_rows_that_share_a_large_text_are_not_held_all_at_once() -> None:
+    body = parquet({"s": ["x" * 1_000_000] * 64}, compression="zstd")
+    default = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(default)
+    pa.set_memory_pool(pool)
+    try:
+        with pytest.raises(ObjectFailed, match="decodes to more than 5,000,000 bytes"):
+            decode(body, SOURCE, limit=5_000_000)
+    finally:
+        pa.set_memory_pool(default)
+
+    assert 0 < (pool.max_memory() or 0) < 30_000_000
+
+
+def test_rows_whose_addresses_arrow_could_not_count_are_refused() -> None:
+    far = S3Object("k" * 1024, "abc", 1, MORNING)
+    table = pa.table({"state_randomize": [True] * 600_000})
+
+    with pytest.raises(ObjectFailed, match="addresses of its rows"):
+        decode(parquet(table), far)
+    with pytest.raises(ObjectFailed, match="addresses of its rows"):
+        decode_simple([table], [far])
+    assert decode_simple([table], [SOURCE]).num_rows == 600_000
+
+
+def test_row_that_is_too_large_for_a_build_fails_its_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingestion.decode.MAX_ROW_BYTES", 1000)
+    most = {"a": ["", "x" * 500], "b": [None, "x" * 500]}
+    more = {"a": ["", "x" * 500], "b": [None, "x" * 501]}
+
+    assert decode(parquet(most), SOURCE).num_rows == 2
+    with pytest.raises(ObjectFailed, match="row 1 is larger than 1,000 bytes"):
+        decode(parquet(more), SOURCE)
+
+
 def test_table_grows_no_wider_than_postgres_can_bear() -> None:
     columns = TableColumns([f"old{n}" for n in range(950)])
 

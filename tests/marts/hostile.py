@@ -1,6 +1,7 @@
 """Objects full of values that break a careless reader, by a seed."""
 
 import random
+import string
 from collections.abc import Callable
 from decimal import Decimal
 from io import BytesIO
@@ -9,8 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+ENDLESS = "".join(random.Random(0).choices(string.ascii_letters, k=6000))
+"""No index takes it: it is hardly compressed."""
+
 IDS = ["7", "7.0", "7e0", " 7", "+7", "007", "7.5", "abc", "", None, "-0", "0", "1e3"]
 IDS += ["1e41", "8" * 70, "i" * 256, "i" * 257, "😀" * 192, "😀" * 200, "NaN", "8"]
+IDS += [ENDLESS]
 WALLETS = ["0xABC123", "0xabc123", "Wallet", "wallet", "ÄÖ", "äö", "", None, "w" * 3000]
 TIMES = [
     *("1764867622417074898", "1764867622417074", "1764867622417", "1764867622"),
@@ -35,6 +40,9 @@ STATUSES = [
     *('{"status": "finished", "description": ""}', '{"error": null}', " {} ", "null"),
     *("error: d: e", "error:", "error:f", "errors", '{"error": ""}', '["error"]', None),
     *("s" * 256, "s" * 257, '{"x": 1}', '{"error": "\\u0000"}'),
+    # What a parser without a bound on its stack, or a pattern that goes back, dies of.
+    f'{{"error": {"[" * 20_000}{"]" * 20_000}}}',
+    f"error: a{' ' * 30_000}b",
 ]
 ERRORS = [None, None, "", "message", "m" * 3000, "quote ' and \\ and \n newline"]
 NUMBERS = [
@@ -68,7 +76,7 @@ MINUTES = [
 ]
 BOOLEANS = ["true", "False", "T", "f", "1", "0", "yes", "", None]
 COINS = ["BTC", "kBONK", "@107", "PURR/USDC", "xyz:NVDA", "#1890", "", None, "c" * 300]
-SIDES = ["A", "B", "", None, "buy"]
+SIDES = ["A", "B", "", None, "buy", ENDLESS]
 
 COLUMNS: dict[str, list[Any]] = {
     "twap_id": IDS,
@@ -85,11 +93,17 @@ COLUMNS: dict[str, list[Any]] = {
     "state_randomize": BOOLEANS,
     "state_coin": COINS,
     "state_side": SIDES,
+    # As our own SQL calls a row.
+    "landed": ["x", None],
 }
 PLAIN: dict[str, list[Any]] = {
     "twap_id": ["1", "2", "3"],
     "state_user": ["0xa", "0xb"],
-    "time": ["1764867622417", "1764867622418", "1764867622419000000"],
+    "time": [
+        *("1764867622417", "1764867622418", "1764867622419000000"),
+        # The last millisecond of the day.
+        "1764892799999",
+    ],
     "state_timestamp": ["1764867000000"],
     "status": ["activated", "finished", "error: x", "paused"],
     "status_error": [None],
@@ -101,6 +115,7 @@ PLAIN: dict[str, list[Any]] = {
     "state_randomize": ["false"],
     "state_coin": ["BTC"],
     "state_side": ["A"],
+    "landed": [None],
 }
 
 

@@ -28,6 +28,7 @@ TERMINAL = {"finished", "terminated", "error", "stopped"} | {
     "canceled",
     "cancelled",
 }
+WHITE_SPACE = " \t\n\v\f\r"
 NUMBER = re.compile(
     r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE]([+-]?[0-9]{1,3}))?\s*", re.ASCII
 )
@@ -427,7 +428,7 @@ def interpret(row: Row, last_modified: datetime) -> tuple[Row, bool]:
         "reduce_only": boolean(row.get("state_reduceOnly")),
         "randomize": boolean(row.get("state_randomize")),
     }
-    keys = [event[name] for name in ("twap_id", "wallet", "asset", "status")]
+    keys = [event[name] for name in ("twap_id", "wallet", "asset", "side", "status")]
     good = good and None not in (event["twap_id"], event["wallet"], event["ts"])
     good = good and all(
         len(key) <= 256 and len(key.encode()) <= 768 for key in keys if key is not None
@@ -496,7 +497,9 @@ def twap_id(value: Any) -> str | None:
 def status_of(row: Row) -> tuple[str, str | None]:
     """Return the status and the message of its error."""
     status, column = row.get("status"), row.get("status_error") or None
-    if isinstance(status, str) and status.lstrip(" \t\n\v\f\r").startswith("{"):
+    if isinstance(status, str) and status.lstrip(WHITE_SPACE).startswith("{"):
+        if len(re.findall(r"[\[{]", status)) >= 1000:
+            return status, column
         try:
             read = json.loads(re.sub(r"(?<!\\)((\\\\)*)\\u0000", r"\1\\ufffd", status))
         except ValueError:
@@ -511,7 +514,7 @@ def status_of(row: Row) -> tuple[str, str | None]:
         message = status.get("description") if word == "error" else None
         return word, message or column
     if status and status.startswith("error:"):
-        return "error", status[len("error:") :].strip() or column
+        return "error", status[len("error:") :].strip(WHITE_SPACE) or column
     return status or ("error" if column else "unknown"), column
 
 

@@ -121,8 +121,10 @@ class Warehouse:
 
     def query(self, sql: str, *parameters: Any) -> list[Row]:
         """Return the rows of a query."""
-        with psycopg.connect(self.url, row_factory=dict_row) as connection:
-            connection.execute("set time zone 'UTC'")
+        with psycopg.connect(
+            self.url, client_encoding="utf8", row_factory=dict_row
+        ) as connection:
+            connection.execute("set time zone 'UTC'; set datestyle to iso")
             return connection.execute(sql.encode(), parameters or None).fetchall()
 
     def execute(self, sql: str) -> None:

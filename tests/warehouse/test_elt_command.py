@@ -106,10 +106,10 @@ def test_objects_that_fail_are_named_and_exit_3(
     env: dict[str, str], bucket: S3Server, database_url: str
 ) -> None:
     bucket.put("raw/twap_statuses/good.parquet", write_rows([ROW]))
-    bucket.put("raw/twap_statuses/bad.parquet", b"PAR1 but no more")
-    ended = run("elt", env=env)
+    bucket.put("raw/twap_statuses/bad-日本.parquet", b"PAR1 but no more")
+    ended = run("elt", env=env | {"PYTHONIOENCODING": "ascii"})
     assert ended.returncode == 3
-    assert "failed: raw/twap_statuses/bad.parquet: " in ended.stdout
+    assert r"failed: raw/twap_statuses/bad-\u65e5\u672c.parquet: " in ended.stdout
     assert has_rows(database_url)
 
 

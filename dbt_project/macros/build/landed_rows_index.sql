@@ -19,7 +19,7 @@ for as long as it takes; whose login may not is one that makes full builds alone
     begin
         if
             to_regclass('{{ landed.schema }}.twap_statuses_object') is not null
-            and to_regclass('{{ landed.schema }}.twap_statuses_twap_id') is not null
+            and to_regclass('{{ landed.schema }}.twap_statuses_twap') is not null
         then
             return;
         end if;
@@ -30,7 +30,9 @@ for as long as it takes; whose login may not is one that makes full builds alone
             execute format('set local role %s', owner);
         end if;
         create index if not exists twap_statuses_object on {{ landed }} (_s3_object_key);
-        create index if not exists twap_statuses_twap_id
+        -- That of release 0.1.0 was of another expression, and refused a long id.
+        drop index if exists {{ landed.schema }}.twap_statuses_twap_id;
+        create index if not exists twap_statuses_twap
         on {{ landed }} (({{ normalised_twap_id('twap_id') }}));
         analyze {{ landed }}, {{ source('staging', 's3_objects') }};
         execute format('set local role %I', builder);

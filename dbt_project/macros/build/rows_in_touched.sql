@@ -9,10 +9,15 @@ Driven by the touched set, so that Postgres goes by the index on ts.
         inner join {{ relation }} as rows
             on
                 rows.ts >= {{ start_of('touched.' ~ key, key) }}
-                and rows.ts < {{ start_of('touched.' ~ key, key) }} + interval '1 {{ key }}'
+                and rows.ts < {{ start_of('touched.' ~ key, key) }} + {{ length_of(key) }}
     {%- else -%}
         {{ relation }} as rows
     {%- endif -%}
+{%- endmacro %}
+
+{#- A day of UTC has 24 hours; '1 day' would be one of the session's time zone. -#}
+{% macro length_of(key) -%}
+    interval '{{ 24 if key == 'day' else 1 }} hours'
 {%- endmacro %}
 
 {#- The moment when a UTC day begins; an hour is that moment itself. -#}

@@ -26,8 +26,9 @@ differs by version. By `text`, so that the index on a varchar is of the same exp
 {#-
 The identity of a TWAP: a whole number in any form (`7`, `7.0`, `7e0`) is written as the
 integer, since a file that stores ids as floats must not make other TWAPs of them; any
-other text stays as it is; empty is null.
-Immutable, and raises on no text: an index of the landed rows is made of it.
+other text stays as it is; empty is null. Of a text that is too long for an id there is as
+much as rejects its row, and no more, since an index of the landed rows is made of it: so it
+is immutable, raises on no text, and is never longer than a key of an index may be.
 -#}
 {% macro normalised_twap_id(text) -%}
     case
@@ -37,7 +38,7 @@ Immutable, and raises on no text: an index of the landed rows is made of it.
             then {{ text }}
         when {{ number(text) }} = trunc({{ number(text) }})
             then trunc({{ number(text) }})::text
-        else nullif({{ text }}, '')
+        else nullif(left({{ text }}, 257), '')
     end
 {%- endmacro %}
 

@@ -17,7 +17,11 @@ object, null where it is none.
         regexp_replace({{ status }}, '(?<!\\)((\\\\)*)\\u0000', '\1\\ufffd', 'g')
     {%- endset -%}
     case
-        when {{ status }} ~ '^\s*\{' and pg_input_is_valid({{ json }}, 'jsonb')
+        when
+            {{ status }} ~ '^\s*\{'
+            -- Nested too deeply for its stack, it would stop Postgres.
+            and regexp_count({{ status }}, '[[{]') < 1000
+            and pg_input_is_valid({{ json }}, 'jsonb')
             then {{ json }}::jsonb
     end
 {%- endmacro %}
@@ -42,7 +46,7 @@ object, null where it is none.
         end,
         case
             when {{ status }} like 'error:%'
-                then nullif(substring({{ status }} from '^error:\s*(.*?)\s*$'), '')
+                then nullif(btrim(substr({{ status }}, 7), {{ white_space() }}), '')
         end,
         nullif({{ status_error }}, '')
     )

@@ -91,6 +91,7 @@ interpreted as (
         ) as ts,
         {{ believable('order_at', 'last_modified') }} as order_ts,
         coalesce(nullif(asset, ''), 'unknown') as asset_name,
+        coalesce(nullif(side, ''), 'unknown') as side_name,
         coalesce(
             status_word,
             case when error_message is not null then 'error' end,
@@ -105,7 +106,7 @@ select
     ts,
     order_ts,
     asset_name as asset,
-    coalesce(nullif(side, ''), 'unknown') as side,
+    side_name as side,
     requested as size_requested,
     executed as size_executed,
     notional as notional_executed,
@@ -139,6 +140,7 @@ select
             {{ why_too_long('twap_id', 'normalised_twap_id') }},
             {{ why_too_long('state_user', 'wallet_key') }},
             {{ why_too_long('state_coin', 'asset_name') }},
+            {{ why_too_long('state_side', 'side_name') }},
             {{ why_too_long('status', 'final_status') }}
         ),
         ''

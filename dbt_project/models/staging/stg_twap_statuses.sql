@@ -31,7 +31,7 @@ select
     _row_number as row_number,
     _dlt_load_id::text as load_id,
     jsonb_strip_nulls(
-        to_jsonb(landed)
+        to_jsonb(landed.*)
         - array['_s3_object_key', '_s3_etag', '_row_number', '_dlt_load_id']
     ) as raw_payload
 from {{ source('staging', 'twap_statuses') }} as landed
