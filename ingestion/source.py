@@ -60,6 +60,7 @@ class Bucket:
             self._session = _session()
             self._client = _client(self._session, source, threads)
         except (BotoCoreError, ValueError) as error:
+            raise_user_error_if_hopeless(error, str(source))
             raise UserError(
                 f"No connection to {source}: {error}. "
                 "Check AWS_REGION and AWS_ENDPOINT_URL."

@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.set_defaults(command=_restore)
 
     docs = commands.add_parser("docs", help="show the documentation, with lineage")
-    docs.add_argument("--port", type=int, default=8080, help="on loopback; 8080")
+    docs.add_argument("--port", type=_port, default=8080, help="on loopback; 8080")
     docs.set_defaults(command=_docs)
 
     dbt = commands.add_parser("dbt", help="run any dbt command on the database")
@@ -123,6 +123,12 @@ def _moment(text: str) -> datetime:
             f"{text} is no time; it looks like 2025-11-01T00:00:00Z"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 1 << 16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port; it looks like 8081")
 
 
 # Each command imports what it needs when it runs: dbt alone takes two seconds.

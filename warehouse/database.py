@@ -16,11 +16,12 @@ MINIMUM_VERSION = 160000
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def libpq_url(url: str) -> str:
+def libpq_url(url: str, setting: str = "DATABASE_URL") -> str:
     """Return the URL as libpq reads it, whatever driver SQLAlchemy's spelling names.
 
     `postgres://`, `postgresql+asyncpg://` and `postgresql+psycopg://` are accepted.
-    Raises UserError for anything that is no Postgres URL, without showing it.
+    Raises UserError for anything that is no Postgres URL, naming the setting that holds
+    it, without showing it.
     """
     match = re.fullmatch(r"postgres(?:ql)?(?:\+\w+)?://(.*)", url.strip(), re.DOTALL)
     if match:
@@ -31,7 +32,7 @@ def libpq_url(url: str) -> str:
             match = None
     if not match:
         raise UserError(
-            "DATABASE_URL is not a Postgres URL. "
+            f"{setting} is not a Postgres URL. "
             "It looks like postgresql://user:password@host:5432/database; "
             "a character like @ or / in the password is written as %40 or %2F."
         )

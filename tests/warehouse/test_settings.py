@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.settings import load_settings
+from warehouse.commands.roles import roles
+from warehouse.commands.serve import serve
+from warehouse.errors import UserError
+from warehouse.settings import Settings, load_settings
 
 
 def test_a_setting_may_lie_in_a_file_and_the_environment_wins(
@@ -24,3 +27,11 @@ def test_a_setting_may_lie_in_a_file_and_the_environment_wins(
 def test_no_folder_of_secrets_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
     assert load_settings().api_port == 8000
+
+
+def test_of_several_urls_the_wrong_one_is_named() -> None:
+    good, wrong = "postgresql://h/d", "mysql://h/d"
+    with pytest.raises(UserError, match=r"^API_DATABASE_URL is not a Postgres URL"):
+        serve(Settings(database_url=good, api_database_url=wrong))
+    with pytest.raises(UserError, match=r"^ADMIN_DATABASE_URL is not a Postgres URL"):
+        roles(Settings(database_url=good, admin_database_url=wrong))

@@ -13,7 +13,7 @@ def roles(settings: Settings) -> int:
     Waits for nobody: raises AlreadyRunning when a run works on the database.
     """
     admin = settings.admin_database_url
-    url = libpq_url(admin) if admin else database_url(settings)
+    url = libpq_url(admin, "ADMIN_DATABASE_URL") if admin else database_url(settings)
     with database.run_lock(url), database.connect(url, autocommit=False) as connection:
         make_roles(connection)
         print(f"The roles {LOADER}, {BUILDER} and {READER} are as they should be.")
