@@ -19,11 +19,14 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. A UserError is one line of text."""
+    """Run one command; return its exit status.
+
+    A UserError is one line of text, and so is what a file or a folder is refused for.
+    """
     options = _parser().parse_args(arguments)
-    # boto3 looks for its credentials in the environment, and people keep them in .env.
-    load_dotenv(HOME / ".env")
     try:
+        # boto3 looks for its credentials in the environment, people keep them in .env.
+        load_dotenv(HOME / ".env")
         settings = load_settings()
         log.configure(settings.log_level, settings.log_format)
         command: Command = options.command
@@ -34,6 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         print(f"error: Postgres: {reason}. Check DATABASE_URL.", file=sys.stderr)
+        return UserError.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"error: {error.filename} cannot be used: {error.strerror}. "
+            "Mend that, then run again.",
+            file=sys.stderr,
+        )
         return UserError.exit_code
     except KeyboardInterrupt:
         print("Interrupted. What is complete is kept; run it again.", file=sys.stderr)

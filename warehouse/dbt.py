@@ -167,6 +167,12 @@ def _profiles_dir(ours: Path) -> Path:
     """The folder of profiles.yml: one's own, else a copy of the example."""
     if (HOME / "profiles.yml").exists():
         return HOME
-    ours.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
+    try:
+        ours.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
+    except OSError as error:
+        raise UserError(
+            f"The working folder {ours} cannot be made: {error.strerror}. "
+            "Let this login write there, then run again."
+        ) from None
     return ours

@@ -1,9 +1,13 @@
 """Where settings come from, and which of two wins."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tests.test_troubleshooting import is_explained
+from warehouse import dbt
+from warehouse.__main__ import main
 from warehouse.commands.roles import roles
 from warehouse.commands.serve import serve
 from warehouse.errors import UserError
@@ -27,6 +31,34 @@ def test_a_setting_may_lie_in_a_file_and_the_environment_wins(
 def test_no_folder_of_secrets_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
     assert load_settings().api_port == 8000
+
+
+def test_a_file_of_a_setting_that_cannot_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "database_url").write_bytes(b"\xff")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(UserError, match=r'cannot be read: .*"database_url"'):
+        load_settings()
+
+
+def test_a_working_folder_that_cannot_be_made_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(dbt, "DBT_DIR", tmp_path / "file" / "dbt")
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    with pytest.raises(UserError, match=r"dbt/d-\w+ cannot be made: Not a directory"):
+        dbt.run(["build"], "postgresql://h/d")
+
+
+def test_a_path_that_the_system_refuses_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["backup", "x" * 300]) == 1
+    said = capsys.readouterr().err
+    assert "x cannot be used: File name too long" in said
+    assert is_explained(said)
 
 
 def test_of_several_urls_the_wrong_one_is_named() -> None:
