@@ -68,7 +68,7 @@ def evidence(settings: Settings, twap_id: str) -> int:
     if not rows:
         raise UserError(
             f"No landed row has the TWAP id {twap_id!r}. "
-            "Give it as marts.twap_latest does: make evidence TWAP=1430699."
+            "Give it as marts.twap_latest does: make evidence TWAP=ID."
         )
     console = Console(highlight=False, soft_wrap=True)
     for row in rows:
