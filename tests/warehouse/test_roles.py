@@ -394,3 +394,15 @@ def test_no_failure_tells_a_secret_and_a_foreign_authority_is_one(
         connect(url, tmp_path)
     told = [*capfd.readouterr(), *traceback.format_exception(failure.value)]
     assert CORE not in "".join(told)
+
+
+def test_a_login_that_may_not_make_roles_is_told_which_one_may(
+    database_url: str,
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("create role of_nobody login password 'x'")
+    place = database_url.split("@")[1]
+    with pytest.raises(UserError, match="Let ADMIN_DATABASE_URL name"):
+        roles(Settings(database_url=f"postgresql://of_nobody:x@{place}"))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("drop role of_nobody")
