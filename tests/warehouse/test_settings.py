@@ -10,6 +10,7 @@ from warehouse import dbt
 from warehouse.__main__ import main
 from warehouse.commands.roles import roles
 from warehouse.commands.serve import serve
+from warehouse.database import where
 from warehouse.errors import UserError
 from warehouse.settings import Settings, load_settings
 
@@ -59,6 +60,37 @@ def test_a_path_that_the_system_refuses_is_one_line(
     said = capsys.readouterr().err
     assert "x cannot be used: File name too long" in said
     assert is_explained(said)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:geheim@geheim@host/d",
+        "postgresql://user:geheim/geheim@host/d",
+        "postgresql://user:1/geheim@host/d",
+        "postgresql://user@geheim:geheim@host/d",
+        "postgresql://user:geheim/d",
+    ],
+)
+def test_a_password_that_is_not_encoded_is_not_taken_for_a_place_and_shown(
+    url: str,
+) -> None:
+    with pytest.raises(UserError, match="not a Postgres URL") as refused:
+        where(url)
+    assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:%40%2F:?#@[::1]:5432,h:5433/d?passfile=/a@b",
+        "postgresql:///d?host=/run/postgresql",
+        "postgres+psycopg://%2Frun/d",
+        "postgresql://h,h2/d?target_session_attrs=primary",
+    ],
+)
+def test_what_libpq_reads_as_it_is_meant_is_a_url(url: str) -> None:
+    assert where(url).startswith("d at ")
 
 
 def test_of_several_urls_the_wrong_one_is_named() -> None:
