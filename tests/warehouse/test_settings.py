@@ -8,6 +8,7 @@ import pytest
 from tests.test_troubleshooting import is_explained
 from warehouse import dbt
 from warehouse.__main__ import main
+from warehouse.commands.demo import demo
 from warehouse.commands.roles import roles
 from warehouse.commands.serve import serve
 from warehouse.database import where
@@ -91,6 +92,12 @@ def test_a_password_that_is_not_encoded_is_not_taken_for_a_place_and_shown(
 )
 def test_what_libpq_reads_as_it_is_meant_is_a_url(url: str) -> None:
     assert where(url).startswith("d at ")
+
+
+@pytest.mark.parametrize("setting", ["database_url", "api_database_url"])
+def test_the_demo_goes_nowhere_else_than_what_follows_it_looks(setting: str) -> None:
+    with pytest.raises(UserError, match=f"and {setting.upper()} is set"):
+        demo(Settings.model_validate({setting: "postgresql://h/d"}))
 
 
 def test_of_several_urls_the_wrong_one_is_named() -> None:
