@@ -101,6 +101,11 @@ def limited(
         )
         folders_of_dbt.add(dbt.folder(env["DATABASE_URL"]))
         made = run("roles", env=env)
+        with psycopg.connect(url, autocommit=True) as connection:
+            # As docs/operations.md has it.
+            connection.execute(
+                f"revoke connect, temporary on database {name} from public".encode()
+            )
         loaded = run("elt", env=env)
         yield Limited(url, env, made, loaded)
     drop_database(server, url)
@@ -272,6 +277,10 @@ def test_a_login_that_is_only_a_builder_can_rebuild_and_audit(
         connection.execute("create role only_builder login password 'b'")
         connection.execute(
             "grant twap_builder to only_builder with inherit false, set true"
+        )
+        database_name = connection.info.dbname
+        connection.execute(
+            f"grant connect on database {database_name} to only_builder".encode()
         )
         connection.execute("drop index staging.twap_statuses_object")
     _, place = limited.superuser.split("@")
