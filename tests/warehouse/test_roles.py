@@ -366,11 +366,13 @@ def by_the_api(url: str, _folder: Path) -> None:
 
 
 @pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us])
-def test_a_password_may_lie_in_a_file_that_the_url_names(
+@pytest.mark.parametrize("is_in_url", [True, False])
+def test_a_password_may_lie_in_a_file_that_the_url_or_libpq_s_variable_names(
     limited: Limited,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     connect: Callable[[str, Path], None],
+    is_in_url: bool,
 ) -> None:
     # Of a dbt that ran in this process; a password there comes before a file's.
     monkeypatch.delenv("PGPASSWORD", raising=False)
@@ -380,7 +382,11 @@ def test_a_password_may_lie_in_a_file_that_the_url_names(
     file.write_text(f"*:*:*:twap_etl:{escaped}\n")
     url = limited.env["DATABASE_URL"].replace(f":{quote(PASSWORD, safe='')}@", "@")
     assert CORE not in url
-    connect(logins(f"{url}&passfile={file}").building, tmp_path / "dlt")
+    if is_in_url:
+        url = f"{url}&passfile={file}"
+    else:
+        monkeypatch.setenv("PGPASSFILE", str(file))
+    connect(logins(url).building, tmp_path / "dlt")
 
 
 @pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us, by_the_api])
