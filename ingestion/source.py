@@ -63,7 +63,7 @@ class Bucket:
             raise_user_error_if_hopeless(error, str(source))
             raise UserError(
                 f"No connection to {source}: {error}. "
-                "Check AWS_REGION and AWS_ENDPOINT_URL."
+                "Check AWS_REGION, AWS_ENDPOINT_URL and what lies in ~/.aws."
             ) from None
 
     def list(self, *, only: str | None = None) -> Iterator[S3Object]:
