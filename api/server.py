@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -118,6 +119,9 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end, or end at once."""
         self.force_exit = self.should_exit
+        if self.force_exit:
+            # What is cut off would end the log in tracebacks.
+            logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         super().handle_exit(sig, frame)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from ingestion.cost import Cost, estimate
 from ingestion.fetch import THREADS, Read
 from ingestion.local import list_local, read_local
@@ -36,6 +38,9 @@ class Listing:
         )
 
 
+log = structlog.get_logger("ingestion.listing")
+
+
 def list_selection(selection: Selection, source: S3Source) -> Listing:
     """Return the listing of the local files, of one key, or of the whole source.
 
@@ -50,6 +55,8 @@ def list_selection(selection: Selection, source: S3Source) -> Listing:
     objects = list(bucket.list(only=selection.object_key))
     if selection.object_key is not None:
         _check_key(selection.object_key, objects, source)
+    elif not objects:
+        log.warning("nothing_listed", where=str(source))
     return Listing(listed_at, objects, bucket.read, bucket.list_requests, source.region)
 
 

@@ -1,9 +1,11 @@
 """Parquet files on this machine, as if a bucket had listed them."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from ingestion.objects import ObjectFailed, S3Object
 from warehouse.errors import UserError
@@ -48,7 +50,19 @@ def read_local(wanted: S3Object) -> bytes:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.is_file())
+    inside = (
+        Path(folder, name)
+        for folder, _, names in os.walk(path, onerror=_refuse)
+        for name in names
+    )
+    return sorted(file for file in inside if file.is_file())
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UserError(
+        f"{error.filename} cannot be read: {error.strerror}. "
+        "Nothing was landed: let this login read it, or leave it out."
+    ) from None
 
 
 def _key(file: Path) -> str:
@@ -72,10 +86,7 @@ def _described(file: Path) -> S3Object:
                 digest.update(block)
         stat = file.stat()
     except OSError as error:
-        raise UserError(
-            f"{file} cannot be read: {error.strerror}. "
-            "Nothing was landed: let this login read it, or leave it out."
-        ) from None
+        _refuse(error)
     return S3Object(
         key=_key(file),
         etag=digest.hexdigest(),

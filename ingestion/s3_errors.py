@@ -6,6 +6,7 @@ from botocore.exceptions import (
     ConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
     SSOError,
@@ -52,19 +53,21 @@ def raise_user_error_if_hopeless(error: Exception, where: str) -> None:
             f"The AWS login for {where} has ended: {error}. "
             "Log in again, such as by `aws sso login`, then run again."
         ) from None
+    if isinstance(error, ParamValidationError):
+        # Of what is asked, the name of the bucket alone has a form.
+        raise _no_such_bucket(where) from None
     if not isinstance(error, ClientError):
         return
     code = _code(error)
-    if code in _BAD_CREDENTIALS:
+    # It says too that the key is empty, as in a file of credentials not yet filled in.
+    is_malformed = code == "AuthorizationHeaderMalformed"
+    if code in _BAD_CREDENTIALS or (is_malformed and "region" not in _said(error)):
         raise UserError(
             f"S3 refuses the AWS credentials for {where}: {_said(error)}. "
             "Renew or correct them, then run again."
         ) from None
     if code == "NoSuchBucket":
-        raise UserError(
-            f"There is no such bucket: {where}. "
-            "Check AWS_S3_BUCKET and AWS_ENDPOINT_URL."
-        ) from None
+        raise _no_such_bucket(where) from None
     if code in _WRONG_REGION:
         raise UserError(
             f"The bucket of {where} lies in another region: {_said(error)}. "
@@ -104,6 +107,12 @@ def object_failure(error: BotoCoreError | ClientError) -> ObjectFailed:
     if status >= 500:
         return ConnectionFailed(f"S3 answers {status} again and again: {_said(error)}")
     return ObjectFailed(f"S3 answers {status}: {_said(error)}")
+
+
+def _no_such_bucket(where: str) -> UserError:
+    return UserError(
+        f"There is no such bucket: {where}. Check AWS_S3_BUCKET and AWS_ENDPOINT_URL."
+    )
 
 
 def _code(error: ClientError) -> str:

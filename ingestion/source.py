@@ -60,9 +60,10 @@ class Bucket:
             self._session = _session()
             self._client = _client(self._session, source, threads)
         except (BotoCoreError, ValueError) as error:
+            raise_user_error_if_hopeless(error, str(source))
             raise UserError(
                 f"No connection to {source}: {error}. "
-                "Check AWS_REGION and AWS_ENDPOINT_URL."
+                "Check AWS_REGION, AWS_ENDPOINT_URL and what lies in ~/.aws."
             ) from None
 
     def list(self, *, only: str | None = None) -> Iterator[S3Object]:

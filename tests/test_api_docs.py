@@ -18,6 +18,7 @@ import pytest
 
 import api
 from api.answers import Reason
+from api.csv_file import COLUMNS
 from api.errors import ROUTER_CODES
 from sandbox import postgres
 from sandbox.parquet import write
@@ -284,6 +285,12 @@ def test_the_table_has_every_reason_of_the_certificate() -> None:
     told = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert set(told) == of_the_source
     assert set(told) == set(get_args(Reason.model_fields["code"].annotation))
+
+
+def test_the_table_has_every_column_of_a_file() -> None:
+    section = TEXT.split("| Column | Means |")[1].split("\n\n")[0]
+    told = [row.split(" | ")[0] for row in section.splitlines()]
+    assert sorted(re.findall(r"`(\w+)`", "".join(told))) == sorted(COLUMNS)
 
 
 def test_every_endpoint_has_a_heading_and_a_row_in_the_readme() -> None:

@@ -26,6 +26,7 @@ from tests.warehouse.command import (
     wait_for_port,
 )
 from warehouse import PROJECT_ROOT
+from warehouse.__main__ import main
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
 MARTS = {
@@ -163,6 +164,14 @@ def test_documentation_on_a_port_that_is_taken_is_one_line(
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"error: Port {port} cannot be used")
     assert "Traceback" not in ended.stderr
+
+
+def test_documentation_on_what_is_no_port_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["docs", "--port", "99999"])
+    assert "99999 is no port" in capsys.readouterr().err
 
 
 def marts_read(statement: str) -> set[str]:

@@ -20,14 +20,17 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status. A UserError is one line of text."""
+    """Run one command; return its exit status.
+
+    A UserError is one line of text, and so is what a file or a folder is refused for.
+    """
     # A key may hold what the user's encoding cannot write.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    # boto3 looks for its credentials in the environment, and people keep them in .env.
-    load_dotenv(HOME / ".env")
     try:
+        # boto3 looks for its credentials in the environment, people keep them in .env.
+        load_dotenv(HOME / ".env")
         settings = load_settings()
         log.configure(settings.log_level, settings.log_format)
         command: Command = options.command
@@ -38,6 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         print(f"error: Postgres: {reason}. Check DATABASE_URL.", file=sys.stderr)
+        return UserError.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"error: {error.filename} cannot be used: {error.strerror}. "
+            "Mend that, then run again.",
+            file=sys.stderr,
+        )
         return UserError.exit_code
     except KeyboardInterrupt:
         print("Interrupted. What is complete is kept; run it again.", file=sys.stderr)
@@ -110,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.set_defaults(command=_restore)
 
     docs = commands.add_parser("docs", help="show the documentation, with lineage")
-    docs.add_argument("--port", type=int, default=8080, help="on loopback; 8080")
+    docs.add_argument("--port", type=_port, default=8080, help="on loopback; 8080")
     docs.set_defaults(command=_docs)
 
     dbt = commands.add_parser("dbt", help="run any dbt command on the database")
@@ -127,6 +139,12 @@ def _moment(text: str) -> datetime:
             f"{text} is no time; it looks like 2025-11-01T00:00:00Z"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 1 << 16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port; it looks like 8081")
 
 
 # Each command imports what it needs when it runs: dbt alone takes two seconds.

@@ -27,26 +27,36 @@ takes long is not concerned: its system confirms what arrives."""
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def libpq_url(url: str) -> str:
+def libpq_url(url: str, setting: str = "DATABASE_URL") -> str:
     """Return the URL as libpq reads it, whatever driver SQLAlchemy's spelling names.
 
     `postgres://`, `postgresql+asyncpg://` and `postgresql+psycopg://` are accepted.
-    Raises UserError for anything that is no Postgres URL, without showing it.
+    Raises UserError for anything that is no Postgres URL, naming the setting that holds
+    it, without showing it.
     """
     match = re.fullmatch(r"postgres(?:ql)?(?:\+\w+)?://(.*)", url.strip(), re.DOTALL)
-    if match:
-        normalised = f"postgresql://{match[1]}"
-        try:
-            conninfo_to_dict(normalised)
-        except psycopg.ProgrammingError:
-            match = None
-    if not match:
+    normalised = f"postgresql://{match[1]}" if match else ""
+    if not _is_read_as_meant(normalised):
         raise UserError(
-            "DATABASE_URL is not a Postgres URL. "
+            f"{setting} is not a Postgres URL. "
             "It looks like postgresql://user:password@host:5432/database; "
             "a character like @ or / in the password is written as %40 or %2F."
         )
     return normalised
+
+
+def _is_read_as_meant(url: str) -> bool:
+    """Whether libpq reads the URL, and takes no part of a password for a place.
+
+    After a bare @ or / in a password it does, and places are shown.
+    """
+    if not re.fullmatch(r"postgresql://([^@/]*@)?[^@?]*(\?.*)?", url, re.DOTALL):
+        return False
+    try:
+        port = conninfo_to_dict(url).get("port", "")
+    except psycopg.ProgrammingError:
+        return False
+    return re.fullmatch("[0-9,]*", str(port)) is not None
 
 
 def connection_parameters(url: str) -> dict[str, str]:

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from warehouse import HOME, LOCAL_DIR, PROJECT_ROOT
-from warehouse.database import connection_parameters, libpq_environment
+from warehouse.database import (
+    connection_parameters,
+    environment_without_libpq,
+    libpq_environment,
+)
 from warehouse.errors import UserError
 
 if TYPE_CHECKING:
@@ -155,8 +159,8 @@ def _command(arguments: Sequence[str], ours: Path, *, quiet: bool) -> list[str]:
 
 
 def _set_environment(database_url: str, ours: Path) -> None:
-    """Let libpq's variables say what the URL says, and nothing else."""
-    for name in [name for name in os.environ if name.startswith("PG")]:
+    """Let libpq's variables say what the URL says, and at most where passwords lie."""
+    for name in os.environ.keys() - environment_without_libpq().keys():
         del os.environ[name]
     os.environ |= libpq_environment(database_url)
     os.environ["DBT_TARGET_PATH"] = str(ours / "target")
@@ -167,6 +171,12 @@ def _profiles_dir(ours: Path) -> Path:
     """The folder of profiles.yml: one's own, else a copy of the example."""
     if (HOME / "profiles.yml").exists():
         return HOME
-    ours.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
+    try:
+        ours.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT_ROOT / "profiles.yml.example", ours / "profiles.yml")
+    except OSError as error:
+        raise UserError(
+            f"The working folder {ours} cannot be made: {error.strerror}. "
+            "Let this login write there, then run again."
+        ) from None
     return ours

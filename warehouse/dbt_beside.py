@@ -83,7 +83,10 @@ def _serve(pipe: Pipe, database_url: str) -> None:
         garbage.collect_rarely()
         settings = load_settings()
         log.configure(settings.log_level, settings.log_format)
-        manifest = dbt.read_project(database_url)
+        manifest = None
+        # What is wrong is said when it is to be built.
+        with suppress(UserError):
+            manifest = dbt.read_project(database_url)
         while True:
             arguments = pipe.recv()
             try:

@@ -95,6 +95,12 @@ def make_login(connection: Connection, url: str, roles: tuple[str, ...]) -> str:
         connection.execute(
             sql.SQL("alter role {} login password {}").format(name, verifier.decode())
         )
+    # Of a role that it only takes on it does not inherit even this.
+    connection.execute(
+        sql.SQL("grant connect on database {} to {}").format(
+            sql.Identifier(connection.info.dbname), name
+        )
+    )
     for role in roles:
         connection.execute(
             sql.SQL("grant {} to {} with inherit {}, set true").format(

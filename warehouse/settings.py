@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from warehouse.errors import UserError
 
@@ -103,6 +103,11 @@ def load_settings() -> Settings:
     """
     try:
         return Settings(_secrets_dir=_folders_of_secrets())  # type: ignore[call-arg]  # documented, and not typed
+    except SettingsError as error:
+        raise UserError(
+            f"A setting cannot be read: {error}: {error.__cause__}. "
+            "Let this login read its file; README.md lists all settings."
+        ) from None
     except ValidationError as error:
         # Never the input: it may be a secret.
         problems = "; ".join(

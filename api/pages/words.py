@@ -19,9 +19,9 @@ BOUNDS: Final = frozenset({"before_first_event", "after_last_event"})
 """Reasons that only say where the history begins and ends."""
 
 REASONS: Final = {
-    "before_first_event": "The history here begins on {until}: what was before is not "
+    "before_first_event": "The history here begins on {first}: what was before is not "
     "in it.",
-    "after_last_event": "The history here ends on {since}: what came later has not "
+    "after_last_event": "The history here ends on {last}: what came later has not "
     "been loaded yet.",
     "failed_objects": "{count} of the published files could not be read (last modified "
     "{since} to {until}): TWAPs in them are missing. Each run tries them again; "
@@ -87,6 +87,9 @@ def certificate_in_words(
                 count=reason["count"],
                 since=_minute(reason["from"]),
                 until=_minute(reason["to"]),
+                # A reason lies in the window, which may lie in another year.
+                first=_minute(first),
+                last=_minute(last),
             )
             for reason in reasons
         ],

@@ -95,8 +95,9 @@ async def list_twaps(request: Request) -> Response:
     """Answer with each TWAP of the wallet in its state as of the window's end.
 
     The window is exactly one of `start` and `end`, `start` and `before`, or `year`. A
-    TWAP is in it when the event that held at its end lies in it, so consecutive windows
-    miss and double nothing, and a closed year does not change when the next one comes.
+    TWAP is in it when the event that held at its end lies in it, so a closed year does
+    not change when the next one comes. One that has events in two windows is in both,
+    each time with what it had executed until then since it began.
 
     Follow `next_cursor` until it is null. The pages of a walk are one exact answer, as
     of its beginning; when a load changes what the walk stands on, the next page is a

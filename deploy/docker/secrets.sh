@@ -30,5 +30,6 @@ keep aws_credentials "[default]
 aws_access_key_id = ${AWS_ACCESS_KEY_ID-}
 aws_secret_access_key = ${AWS_SECRET_ACCESS_KEY-}"
 if grep -q '= $' secrets/aws_credentials; then
+    chmod u+w secrets/aws_credentials
     echo "Put your AWS key into secrets/aws_credentials."
 fi

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marts import Event, Marts, moment
 
-from api.certificate import Reason
 from api.pages.form import COLUMNS, SORTS, WALLET_FORM, tidy
 from api.pages.table import PAGE_SIZE
 from api.pages.words import REASONS
@@ -409,7 +408,7 @@ def test_every_reason_of_the_certificate_has_words(client: httpx.Client) -> None
     described = client.get("/openapi.json").json()["components"]["schemas"]["Reason"]
     assert set(described["properties"]["code"]["enum"]) == set(REASONS)
     for code, words in REASONS.items():
-        assert words.format(count=1, since="x", until="y"), Reason(code)
+        assert words.format(count=1, since="x", until="y", first="a", last="b"), code
 
 
 def test_certificate_says_in_words_what_is_missing(
@@ -423,6 +422,9 @@ def test_certificate_says_in_words_what_is_missing(
     assert "The history here ends on 2025-11-03 13:30" in html
     before = client.get(f"/?wallet={WALLET}&year=2024").text
     assert "Nothing is known of this time" in before
+    assert "The history here begins on 2025-11-03 12:00" in before
+    after = client.get(f"/?wallet={WALLET}&year=2026").text
+    assert "The history here ends on 2025-11-03 13:30" in after
 
 
 @pytest.fixture(scope="module")

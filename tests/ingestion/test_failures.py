@@ -76,6 +76,7 @@ def test_refusal_of_one_object_is_its_own_failure(
     [
         ({"request_payer": ""}, "denies access"),
         ({"bucket": "elsewhere"}, "no such bucket"),
+        ({"bucket": "no name"}, "no such bucket"),
         ({"endpoint_url": "http://127.0.0.1:9"}, "cannot be reached"),
     ],
 )
@@ -86,6 +87,40 @@ def test_unusable_source_is_said_in_one_line(
         warehouse.run(**source)
     assert "\n" not in str(error.value)
     assert warehouse.rows("select to_regnamespace('staging')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"AWS_PROFILE": "nobody"}, {"AWS_SECRET_ACCESS_KEY": None}],
+)
+def test_credentials_that_are_not_there_are_said_to_be_missing(
+    warehouse: Warehouse,
+    variables: dict[str, str | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        if value is None:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="No AWS credentials"):
+        warehouse.run()
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("a non-empty Access Key (AKID) must be provided", "refuses the AWS cred"),
+        ("the region 'a' is wrong; expecting 'b'", "another region"),
+    ],
+)
+def test_a_malformed_header_means_the_key_or_the_region(
+    warehouse: Warehouse, what: str, message: str
+) -> None:
+    malformed = answer(400, "AuthorizationHeaderMalformed", what)
+    warehouse.bucket.inject(malformed, method="LIST")
+    with pytest.raises(UserError, match=message):
+        warehouse.run()
 
 
 def test_unreachable_database_is_said_in_one_line(warehouse: Warehouse) -> None:

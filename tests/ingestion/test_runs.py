@@ -301,6 +301,18 @@ def test_missing_local_file_is_said_before_anything_lands(
     assert warehouse.rows("select to_regnamespace('staging')") == [(None,)]
 
 
+def test_a_local_folder_that_is_closed_is_not_taken_for_an_empty_one(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    # Root, as whom tests may run, can read every folder.
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        warehouse.run(Selection(local_files=(tmp_path,)))
+
+
 @pytest.mark.parametrize(
     "selection",
     [{"since": MORNING, "object_key": "a"}, {"since": MORNING.replace(tzinfo=None)}],

@@ -14,6 +14,7 @@ from tests.marts.warehouse import Warehouse
 from warehouse.commands.audit import audit
 from warehouse.commands.evidence import evidence
 from warehouse.errors import UserError
+from warehouse.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,11 @@ def test_evidence_shows_object_row_payload_and_exact_result(
 def test_evidence_of_an_unknown_twap_says_so(loaded: Warehouse) -> None:
     with pytest.raises(UserError, match="No landed row has the TWAP id"):
         evidence(loaded.settings(), "it's not here")
+
+
+def test_evidence_without_marts_says_what_to_run(database_url: str) -> None:
+    with pytest.raises(UserError, match="make elt"):
+        evidence(Settings(database_url=database_url), "7")
 
 
 def test_any_event_joins_the_landed_row_that_it_is_taken_from(

@@ -145,8 +145,10 @@ def test_what_is_no_whole_backup_drops_nothing(
 
 
 def test_a_backup_never_writes_into_what_is_there(source: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="exists already"):
-        backup(settings(source), tmp_path)
+    without_to = Path()
+    for folder in (tmp_path, without_to):
+        with pytest.raises(UserError, match="exists already"):
+            backup(settings(source), folder)
 
 
 def test_nothing_is_no_backup(database_url: str, tmp_path: Path) -> None:

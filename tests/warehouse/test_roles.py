@@ -101,6 +101,11 @@ def limited(
         )
         folders_of_dbt.add(dbt.folder(env["DATABASE_URL"]))
         made = run("roles", env=env)
+        with psycopg.connect(url, autocommit=True) as connection:
+            # As docs/operations.md has it.
+            connection.execute(
+                f"revoke connect, temporary on database {name} from public".encode()
+            )
         loaded = run("elt", env=env)
         yield Limited(url, env, made, loaded)
     drop_database(server, url)
@@ -273,6 +278,10 @@ def test_a_login_that_is_only_a_builder_can_rebuild_and_audit(
         connection.execute(
             "grant twap_builder to only_builder with inherit false, set true"
         )
+        database_name = connection.info.dbname
+        connection.execute(
+            f"grant connect on database {database_name} to only_builder".encode()
+        )
         connection.execute("drop index staging.twap_statuses_object")
     _, place = limited.superuser.split("@")
     url = f"postgresql://only_builder:b@{place}"
@@ -357,11 +366,13 @@ def by_the_api(url: str, _folder: Path) -> None:
 
 
 @pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us])
-def test_a_password_may_lie_in_a_file_that_the_url_names(
+@pytest.mark.parametrize("is_in_url", [True, False])
+def test_a_password_may_lie_in_a_file_that_the_url_or_libpq_s_variable_names(
     limited: Limited,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     connect: Callable[[str, Path], None],
+    is_in_url: bool,
 ) -> None:
     # Of a dbt that ran in this process; a password there comes before a file's.
     monkeypatch.delenv("PGPASSWORD", raising=False)
@@ -371,7 +382,11 @@ def test_a_password_may_lie_in_a_file_that_the_url_names(
     file.write_text(f"*:*:*:twap_etl:{escaped}\n")
     url = limited.env["DATABASE_URL"].replace(f":{quote(PASSWORD, safe='')}@", "@")
     assert CORE not in url
-    connect(logins(f"{url}&passfile={file}").building, tmp_path / "dlt")
+    if is_in_url:
+        url = f"{url}&passfile={file}"
+    else:
+        monkeypatch.setenv("PGPASSFILE", str(file))
+    connect(logins(url).building, tmp_path / "dlt")
 
 
 @pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us, by_the_api])
@@ -394,3 +409,15 @@ def test_no_failure_tells_a_secret_and_a_foreign_authority_is_one(
         connect(url, tmp_path)
     told = [*capfd.readouterr(), *traceback.format_exception(failure.value)]
     assert CORE not in "".join(told)
+
+
+def test_a_login_that_may_not_make_roles_is_told_which_one_may(
+    database_url: str,
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("create role of_nobody login password 'x'")
+    place = database_url.split("@")[1]
+    with pytest.raises(UserError, match="Let ADMIN_DATABASE_URL name"):
+        roles(Settings(database_url=f"postgresql://of_nobody:x@{place}"))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("drop role of_nobody")

@@ -147,6 +147,8 @@ def test_second_signal_ends_at_once(
             assert not answer.done()
             server.process.send_signal(second)
             server.process.wait(timeout=20)
+        assert server.process.stderr
+        assert "Traceback" not in server.process.stderr.read()
         if answer.exception():
             assert isinstance(answer.exception(), httpx.TransportError)
         else:

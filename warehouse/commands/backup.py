@@ -44,13 +44,13 @@ def backup(settings: Settings, folder: Path) -> int:
     No run works meanwhile. The folder has its name only when it is whole. Raises
     UserError when there is nothing to copy, or when it cannot be written.
     """
-    url = builders_url(settings)
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
     if folder.exists():
         raise UserError(
             f"{folder} exists already. Name a folder that does not: "
             "make backup TO=/backups/monday."
         )
+    url = builders_url(settings)
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
     with (
         watched(settings) as progress,
         database.run_lock(url),
@@ -189,7 +189,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise UserError(
             f"{folder} is no whole backup: it has no {MANIFEST} that can be read. "
-            "Name a folder that make backup has finished."
+            "Name one that make backup has finished: make restore FROM=/backups/monday."
         ) from None
     return manifest
 

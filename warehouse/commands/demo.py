@@ -26,14 +26,15 @@ def demo(settings: Settings) -> int:
     """Fill a bucket, load it, show a wallet's TWAPs, and say how to go on.
 
     Always in the sandbox's Postgres: sample data has no place in a database of one's
-    own. Raises UserError when DATABASE_URL names one, since what follows would not show
-    what was loaded.
+    own. Raises UserError when DATABASE_URL or API_DATABASE_URL names one, since what
+    follows would not show what was loaded.
     """
-    if settings.database_url is not None:
-        raise UserError(
-            "The demo loads sample data into the sandbox's Postgres, and DATABASE_URL "
-            "is set. Unset it for the demo, or load your own bucket with make elt."
-        )
+    for name in ("DATABASE_URL", "API_DATABASE_URL"):
+        if getattr(settings, name.lower()) is not None:
+            raise UserError(
+                f"The demo loads sample data into the sandbox's Postgres, and {name} "
+                "is set. Unset it for the demo, or load your own bucket with make elt."
+            )
     server = postgres.start()
     with S3Server() as s3:
         print("Filling a bucket with a month of sample TWAPs …", flush=True)

@@ -9,6 +9,7 @@ from psycopg.types.json import set_json_loads
 from rich.console import Console
 
 from warehouse import database, dbt
+from warehouse.builds import Need, needed_build
 from warehouse.commands.databases import builders_url
 from warehouse.errors import UserError
 from warehouse.settings import Settings
@@ -41,10 +42,15 @@ RULES = (
 def evidence(settings: Settings, twap_id: str) -> int:
     """Print a TWAP's chain: object, row, payload, each rule's result, and the state.
 
-    Raises UserError when no landed row has the id.
+    Raises UserError when no landed row has the id, and when there are no marts.
     """
     url = builders_url(settings)
     with database.run_lock(url), database.connect(url) as connection:
+        if needed_build(connection) is Need.FULL_REFRESH:
+            raise UserError(
+                "There are no marts of this release, so nothing to show. "
+                "Run make elt first, or make rebuild."
+            )
         dbt.run(
             [
                 *("run", "--select", "int_landed_rows"),
@@ -62,7 +68,7 @@ def evidence(settings: Settings, twap_id: str) -> int:
     if not rows:
         raise UserError(
             f"No landed row has the TWAP id {twap_id!r}. "
-            "Give it as marts.twap_latest does."
+            "Give it as marts.twap_latest does: make evidence TWAP=ID."
         )
     console = Console(highlight=False, soft_wrap=True)
     for row in rows:

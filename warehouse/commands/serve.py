@@ -28,7 +28,7 @@ def serve(settings: Settings) -> int:
     """
     keys = _keys(settings)
     if settings.api_database_url is not None:
-        url = libpq_url(settings.api_database_url)
+        url = libpq_url(settings.api_database_url, "API_DATABASE_URL")
     else:
         url = database_url(settings)
     with api.listen(settings.api_host, settings.api_port) as listener:
