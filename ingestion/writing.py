@@ -15,9 +15,14 @@ from ingestion.names import TableColumns
 from ingestion.pending import Finished, Refused
 from ingestion.progress import Progress
 from ingestion.report import IngestionStopped, Tally
+from ingestion.statements import statement
 from ingestion.tables import Indexes, landed_columns
 from warehouse.database import Connection
 from warehouse.errors import UserError
+
+FAILURES_KEPT = 24
+"""Of each object's failed attempts: one that stays bad fails every hour for ever, and
+the API reads the whole ledger for its certificate."""
 
 
 def finish_pending(
@@ -58,5 +63,7 @@ def land(
                 indexes=Indexes(connection),
                 progress=progress,
             ).land(refused)
+        if tally.failed:
+            connection.execute(statement("forget_failures"), {"kept": FAILURES_KEPT})
     except UserError as error:
         raise IngestionStopped(error, tally.report()) from error

@@ -1,6 +1,7 @@
 """What fails alone, what stops a run, and what a broken run leaves to the next."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from dlt.pipeline.pipeline import Pipeline
 
 from ingestion import IngestionStopped
 from ingestion import package as package_module
+from ingestion import writing as writing_module
 from sandbox.faults import answer
 from tests.ingestion.support import PREFIX, Warehouse, parquet, statuses
 from warehouse.errors import UserError
@@ -27,6 +29,28 @@ def test_bad_objects_fail_alone_and_are_tried_again(warehouse: Warehouse) -> Non
     assert (first.loaded, first.rows, len(first.failed)) == (2, 1, 3)
     assert (second.loaded, len(second.failed)) == (1, 2)
     assert warehouse.landed("twap_id") == [("2",), ("1",)]
+
+
+def test_object_that_stays_bad_does_not_fill_the_ledger(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing_module, "FAILURES_KEPT", 2)
+    warehouse.put("bad", b"x")
+    warehouse.put("worse", b"y")
+    warehouse.put("good", statuses(1))
+    for number in range(4):
+        warehouse.put("worse", b"y" * (number + 1))
+        assert len(warehouse.run().failed) == 2
+    outcomes = [(name, outcome) for name, outcome, *_ in warehouse.ledger()]
+    assert Counter(outcomes) == {
+        ("bad", "failed"): 2,
+        ("worse", "failed"): 2,
+        ("good", "landed"): 1,
+    }
+    newest = warehouse.rows(
+        "select max(size_bytes) from staging.s3_objects where outcome = 'failed'"
+    )
+    assert newest == [(4,)]
 
 
 def test_a_text_that_postgres_refuses_fails_its_object_among_objects_alike(
