@@ -165,7 +165,7 @@ def run_sequences(server: postgres.Server, count: int, *, seeded: bool) -> None:
 def test_any_sequence_gives_the_marts_of_a_rebuild_and_of_the_oracle(
     server: postgres.Server,
 ) -> None:
-    run_sequences(server, 3, seeded=True)
+    run_sequences(server, 2, seeded=True)
 
 
 @pytest.mark.soak

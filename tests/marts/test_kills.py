@@ -112,7 +112,7 @@ def test_runs_killed_at_random_moments_lose_nothing(
     # Three at once, since each of them mostly waits for its moment.
     with ThreadPoolExecutor(3) as pool:
         scenarios = [
-            pool.submit(kill_runs_of_one_warehouse, server, tmp_path, seed, 8)
+            pool.submit(kill_runs_of_one_warehouse, server, tmp_path, seed, 5)
             for seed in (1, 2, 3)
         ]
         for scenario in scenarios:
@@ -125,7 +125,7 @@ def test_a_database_killed_at_random_moments_loses_nothing(
     with S3Server() as s3:
         warehouse = Warehouse(s3, new_database(own_server), tmp_path / "dlt")
         folder = tmp_path / "postgres"
-        kill_the_database(warehouse, own_server, folder, seed=4, kills=6)
+        kill_the_database(warehouse, own_server, folder, seed=4, kills=4)
 
 
 @pytest.mark.soak
