@@ -21,7 +21,7 @@ from ingestion.fetch import THREADS
 from warehouse import builds
 from warehouse.commands.progress import Unwatched
 from warehouse.database import connect
-from warehouse.schema import prepare_marts
+from warehouse.schema import prepare_marts, prepare_staging
 from warehouse.settings import load_settings
 
 CHUNK_ROWS = 100_000
@@ -127,6 +127,7 @@ def get_limit(url: str) -> dict[str, float]:
 def build(url: str) -> dict[str, float]:
     """Build and test all marts anew."""
     with connect(url) as connection:
+        prepare_staging(connection)
         prepare_marts(connection)
     begin = time.perf_counter()
     builds.build(url, builds.Need.FULL_REFRESH)
