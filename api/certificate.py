@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from api.database import Database
-from api.errors import ApiError
+from api.errors import ApiError, unavailable
 from api.instants import format_instant
 from api.versions import DataVersion
 from api.window import Window
@@ -239,4 +239,4 @@ async def read_together(
 
 def _servers_differ() -> ApiError:
     message = "The servers of the database hold different data; try again shortly."
-    return ApiError(503, "database_unavailable", message, headers={"Retry-After": "2"})
+    return unavailable("database_unavailable", message)

@@ -23,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
-from api.errors import ApiError
+from api.errors import ApiError, unavailable
 from warehouse.database import LOST_SERVER, connection_parameters
 
 READER_ROLE: Final = "twap_reader"
@@ -226,7 +226,7 @@ class Database:
         Raises ApiError (503) as `fetch` does, and when too many blocks are under way.
         """
         if self._long_reads.locked():
-            raise _unavailable(
+            raise unavailable(
                 "too_many_exports",
                 "As many files as may be are being written; try again shortly.",
                 retry_after=10,
@@ -280,7 +280,7 @@ class Database:
 
 def not_built() -> ApiError:
     """Return the 503 for a database in which no build has finished yet."""
-    return _unavailable(
+    return unavailable(
         "not_built", "The warehouse holds no data yet: no build has finished."
     )
 
@@ -446,32 +446,28 @@ def _refusal(error: psycopg.Error | TimeoutError) -> ApiError | None:
         case postgres_errors.UndefinedTable() | postgres_errors.InvalidSchemaName():
             return not_built()
         case postgres_errors.UndefinedColumn() | postgres_errors.UndefinedFunction():
-            return _unavailable(
+            return unavailable(
                 "not_upgraded",
                 "The warehouse was built by another version; its next run upgrades it.",
             )
         case postgres_errors.InsufficientPrivilege():
-            return _unavailable(
+            return unavailable(
                 "not_granted", "The warehouse has not granted its data to this API."
             )
         case postgres_errors.QueryCanceled():
-            return _unavailable(
+            return unavailable(
                 "query_timeout", "The answer took too long; ask for a shorter window."
             )
         case TooManyRequests():
-            return _unavailable(
+            return unavailable(
                 "too_busy", "Too many requests at once; try again shortly."
             )
         case psycopg.OperationalError() | psycopg.InterfaceError() | TimeoutError():
-            return _unavailable(
+            return unavailable(
                 "database_unavailable", "The database cannot answer at the moment."
             )
         case _:
             return None
-
-
-def _unavailable(code: str, message: str, *, retry_after: int = 2) -> ApiError:
-    return ApiError(503, code, message, headers={"Retry-After": str(retry_after)})
 
 
 def _one_line(error: Exception) -> str:

@@ -69,6 +69,11 @@ def bad_parameter(
     return ApiError(422, code, message, field=field, location=location)
 
 
+def unavailable(code: str, message: str, *, retry_after: int = 2) -> ApiError:
+    """Return the 503 for what may be asked again in so many seconds."""
+    return ApiError(503, code, message, headers={"Retry-After": str(retry_after)})
+
+
 def internal_error() -> ApiError:
     """Return the 500, which says nothing of what happened."""
     return ApiError(500, "internal_error", "Something broke here; it has been logged.")

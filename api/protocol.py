@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.errors import ApiError
+from api.errors import ApiError, unavailable
 from api.middleware.cors import FOR_ANY_PAGE
 from api.middleware.guard import url_too_long
 from api.middleware.headers import PROTECTION
@@ -61,8 +61,7 @@ class Protocol(HttpToolsProtocol):
         self._start_deadline()
         if len(self.connections) > MAX_CONNECTIONS and not self._displace_another():
             message = "Too many connections at once; try again shortly."
-            headers = {"Retry-After": "2"}
-            self._refuse(ApiError(503, "too_busy", message, headers=headers))
+            self._refuse(unavailable("too_busy", message))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

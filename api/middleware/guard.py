@@ -5,7 +5,7 @@ import asyncio
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import ApiError, internal_error
+from api.errors import ApiError, internal_error, unavailable
 from api.middleware.requests import path_for_log
 from api.query_string import MAX_URL_BYTES
 
@@ -61,7 +61,7 @@ def url_too_long() -> ApiError:
 
 def _shutting_down() -> ApiError:
     message = "The server is ending; try again shortly."
-    return ApiError(503, "shutting_down", message, headers={"Retry-After": "2"})
+    return unavailable("shutting_down", message)
 
 
 def _url_bytes(scope: Scope) -> int:
