@@ -6,6 +6,7 @@ from psycopg import sql
 
 from ingestion.statements import statement
 from warehouse.database import Connection
+from warehouse.statements import statement as shared_statement
 
 _BIG_SHARE = 5
 """A load of more than one fifth of the table is quicker without its indexes."""
@@ -17,6 +18,7 @@ log = structlog.get_logger("ingestion.tables")
 
 def create_tables(connection: Connection) -> None:
     """Create the staging schema and its tables, where they are not there yet."""
+    connection.execute(shared_statement("staging_schema"))
     connection.execute(statement("create_tables"))
 
 

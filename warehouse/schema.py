@@ -15,6 +15,7 @@ def prepare_staging(connection: Connection) -> None:
 
     Raises UserError when the login may not.
     """
+    _make(connection, "staging_schema")
     _make(connection, "prepare_staging")
 
 

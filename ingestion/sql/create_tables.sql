@@ -1,14 +1,5 @@
 -- What the staging schema holds from the first run on, whatever the bucket holds.
 -- varchar is dlt's own type for text: the columns that it adds later are of it too.
--- Not `if not exists`, which asks for the right to make schemas even where this one is.
-do $$
-begin
-    if to_regnamespace('staging') is null then
-        create schema staging;
-    end if;
-end
-$$;
-
 create table if not exists staging.twap_statuses (
     twap_id varchar,
     "time" varchar,
