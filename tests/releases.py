@@ -23,7 +23,7 @@ def first_release() -> Release:
     """Return what `fixtures/make_release.py` kept of 0.1.0."""
     with tarfile.open(ARCHIVE) as archive:
         members = [
-            (member, archive.extractfile(member).read())  # type: ignore[union-attr]
+            (member, archive.extractfile(member).read())  # type: ignore[union-attr]  # all are files
             for member in archive
         ]
     (_, database), *objects = members

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 import structlog
@@ -55,6 +56,19 @@ def answering(app: FastAPI) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def processes_of(server: postgres.Server) -> list[psutil.Process]:
+    process = psutil.Process(server.pid)
+    return [process, *process.children(recursive=True)]
+
+
+def kill_every_process(server: postgres.Server) -> None:
+    """As a machine does that loses its power."""
+    processes = processes_of(server)
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 @pytest.fixture(scope="session")

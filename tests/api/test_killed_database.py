@@ -12,7 +12,7 @@ import httpx
 import psutil
 import psycopg
 import pytest
-from conftest import running
+from conftest import kill_every_process, processes_of, running
 from marts import Event, Marts, moment
 
 import api.database
@@ -29,15 +29,6 @@ PATHS = [
     "/api/v1/twaps/7",
 ]
 THREADS = 8
-
-
-def kill_every_process(server: postgres.Server) -> None:
-    """As a machine does that loses its power."""
-    processes = [psutil.Process(server.pid)]
-    processes += processes[0].children(recursive=True)
-    for process in processes:
-        process.kill()
-    psutil.wait_procs(processes, timeout=10)
 
 
 def stop_without_a_checkpoint(server: postgres.Server) -> None:
@@ -143,8 +134,7 @@ def test_frozen_database_costs_503s_and_no_connection(
     paths = [*PATHS, f"/api/v1/exports/twaps?wallet={WALLET}&year=2025"] * 3
     with running(server.url) as client, ThreadPoolExecutor(len(paths)) as threads:
         assert {client.get(path).status_code for path in paths} == {200}
-        process = psutil.Process(server.pid)
-        frozen = [process, *process.children(recursive=True)]
+        frozen = processes_of(server)
         for each in frozen:
             each.suspend()
         try:

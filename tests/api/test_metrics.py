@@ -449,7 +449,7 @@ def test_each_worker_answers_for_all_and_a_killed_one_is_not_missed(
         for client in (one, one, two, two, two):
             assert client.get(PAGE).status_code == 200
         for client in (one, two):
-            assert seen(lambda: requests(client, "GET", PAGES, "200") == 5)  # noqa: B023
+            assert seen(lambda: requests(client, "GET", PAGES, "200") == 5)  # noqa: B023  # asked at once
             found = scrape(client)
             count = "http_request_duration_seconds_count"
             assert value(found, count, "GET", PAGES) == 5

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import psycopg
 import pytest
-from conftest import running
+from conftest import kill_every_process, running
 from marts import Event, Marts, expected, moment
 
 from sandbox import postgres, replica
@@ -347,15 +346,6 @@ def loading(clients: list[httpx.Client]) -> Iterator[Load]:
             reader.result()
 
 
-def kill(server: postgres.Server) -> None:
-    """As a machine does that loses its power."""
-    processes = [psutil.Process(server.pid)]
-    processes += processes[0].children(recursive=True)
-    for process in processes:
-        process.kill()
-    psutil.wait_procs(processes, timeout=10)
-
-
 def texts(client: httpx.Client) -> dict[str, str]:
     """The answers, once all connections are back."""
     wait_until(lambda: all(client.get(path).status_code == 200 for path in PATHS))
@@ -385,7 +375,7 @@ def test_primary_is_killed_and_the_replica_promoted_under_load(
         with loading(clients) as load:
             for number in (0, 1):
                 load.wait_for(number, 200)
-            kill(primary)
+            kill_every_process(primary)
             # Any server: the replica answers at once. The primary: there is none.
             load.wait_for(0, 200)
             load.wait_for(1, 503)
