@@ -1,6 +1,5 @@
 """The API over real HTTP, on a real Postgres."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ import httpx
 import psutil
 import psycopg
 import pytest
-import structlog
 import uvicorn
 from fastapi import FastAPI
 from marts import Marts
@@ -20,6 +18,7 @@ from marts import Marts
 import api
 from api.server import configure, listen, url_of
 from sandbox import postgres
+from tests.waiting import wait_until
 from warehouse import log
 
 numbers = count()
@@ -119,18 +118,18 @@ def client(marts: Marts) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def capture_lines() -> Iterator[list[dict[str, Any]]]:
-    """What the API logs during the test, each line with its context."""
-    lines: list[dict[str, Any]] = []
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[int], list[dict[str, Any]]]:
+    """The fields of each line that the API logs during the test.
 
-    def keep(_logger: Any, _method: str, event: dict[str, Any]) -> None:
-        lines.append(dict(event))
-        raise structlog.DropEvent
+    To be called with how many there must be: an answer's is written after its end.
+    """
+    caplog.set_level("INFO", logger="api")
 
-    processors = structlog.get_config()["processors"]
-    kept = processors.copy()
-    logging.getLogger("api").setLevel("INFO")
-    processors[-1] = keep
-    yield lines
-    processors[:] = kept
-    logging.getLogger("api").setLevel("WARNING")
+    def lines() -> list[dict[str, Any]]:
+        return [each.msg for each in caplog.records if isinstance(each.msg, dict)]
+
+    def at_least(count: int) -> list[dict[str, Any]]:
+        wait_until(lambda: len(lines()) >= count)
+        return lines()
+
+    return at_least

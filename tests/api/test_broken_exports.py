@@ -20,6 +20,7 @@ from marts import Marts
 
 import api.app
 import api.exports
+from tests.waiting import wait_until
 
 TWAPS = 60_000
 PATH = f"/api/v1/exports/twaps?wallet={WALLET}&year=2025"
@@ -52,13 +53,6 @@ def exports_under_way(marts: Marts) -> int:
 
 def kill_exports(marts: Marts) -> None:
     marts.connection.execute(f"select pg_terminate_backend(pid) from ({BACKENDS}) as _")
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -222,7 +216,7 @@ def test_client_that_goes_away_frees_its_connection_at_once(
     with slow_reader(client) as connection:
         assert connection.recv(1)
         assert exports_under_way(filled) == 1
-    wait_until(lambda: exports_under_way(filled) == 0, seconds=5)
+    wait_until(lambda: exports_under_way(filled) == 0)
     assert "broken off" not in caplog.text
 
 

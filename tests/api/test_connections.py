@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ HEAD = b"HTTP/1.1 "
 async def slow(_request: Request) -> Response:
     async def body() -> AsyncIterator[bytes]:
         yield b"begun,"
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(2)
         yield b"done"
 
     return StreamingResponse(body())
@@ -263,16 +263,15 @@ def test_body_without_end_is_cut_off(client: httpx.Client) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "REQUEST_SECONDS", 1)
 
 
-def trickle(connection: socket.socket, parts: list[bytes]) -> None:
-    for part in parts:
-        try:
+def trickle(connection: socket.socket, part: bytes) -> None:
+    """Send it time and again, until the connection ends."""
+    with suppress(OSError):
+        while True:
             connection.sendall(part)
-        except OSError:
-            return
-        time.sleep(0.1)
+            time.sleep(0.1)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -294,11 +293,9 @@ def test_request_that_does_not_come_is_not_waited_for(
         began = time.monotonic()
         connection.sendall(first)
         if then:
-            threading.Thread(
-                target=trickle, args=[connection, [then] * 100], daemon=True
-            ).start()
+            threading.Thread(target=trickle, args=[connection, then]).start()
         answer = read_all(connection)
-        assert 0.2 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 0.9
         assert (code_of(answer) if answer else None) == code
 
 
@@ -308,11 +305,9 @@ def test_slow_body_is_answered_at_once_and_then_cut_off(client: httpx.Client) ->
         began = time.monotonic()
         connection.sendall(GET[:-2] + b"Content-Length: 1000\r\n\r\n")
         assert status_of(read_until(connection, ALIVE)) == 200
-        threading.Thread(
-            target=trickle, args=[connection, [b"a"] * 100], daemon=True
-        ).start()
+        threading.Thread(target=trickle, args=[connection, b"a"]).start()
         assert read_all(connection) == b""
-        assert 0.2 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 0.9
 
 
 @pytest.mark.usefixtures("impatient")
@@ -352,7 +347,7 @@ def test_connection_is_kept_for_the_next_request(client: httpx.Client) -> None:
         for _ in range(3):
             connection.sendall(GET)
             assert status_of(read_until(connection, ALIVE)) == 200
-            time.sleep(0.4)
+            time.sleep(1.2)
         connection.sendall(GET * 2 + line(b"/livez"))
         assert read_all(connection).count(HEAD) == 3
 

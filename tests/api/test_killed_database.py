@@ -17,6 +17,7 @@ from marts import Event, Marts, moment
 
 import api.database
 from sandbox import postgres
+from tests.waiting import wait_until
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 NOON = moment("2025-11-03T12:00:00+00:00")
@@ -81,13 +82,13 @@ class Load:
 
     def wait_for(self, status: int) -> None:
         """Return when a question asked from now on has had this answer."""
-        now, deadline = time.monotonic(), time.monotonic() + 30
-        while not any(
-            asked > now and answer.status_code == status
-            for asked, _, answer in self.answers[-200:]
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        now = time.monotonic()
+        wait_until(
+            lambda: any(
+                asked > now and answer.status_code == status
+                for asked, _, answer in self.answers[-200:]
+            )
+        )
 
     def _read(self, number: int) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as client:

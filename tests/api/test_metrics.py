@@ -23,7 +23,8 @@ from starlette.responses import StreamingResponse
 import api.routes.health
 from api.app import EXPORTS_AT_ONCE
 from tests.programs import needs
-from tests.warehouse.command import free_port
+from tests.waiting import wait_until
+from tests.warehouse.command import free_port, wait_for_port
 from warehouse import PROJECT_ROOT
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -55,16 +56,6 @@ def requests(client: httpx.Client, *labels: str) -> float:
     return value(scrape(client), "http_requests_total", *labels)
 
 
-def seen(check: Callable[[], bool]) -> bool:
-    """Whether it comes true shortly: a request is counted after its last byte."""
-    deadline = time.monotonic() + 5
-    while not check():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 @pytest.fixture
 def filled(marts: Marts) -> Marts:
     marts.build([Event("1", WALLET, NOON, "finished")])
@@ -84,7 +75,7 @@ def test_requests_are_counted_by_the_template_of_their_route(
         client.get(path)
     client.get("/openapi.json")
     by_id = "/api/v1/twaps/{twap_id}"
-    assert seen(lambda: requests(client, "GET", PAGES, "422") == 1)
+    wait_until(lambda: requests(client, "GET", PAGES, "422") == 1)
     assert requests(client, "GET", PAGES, "200") == 2
     assert requests(client, "GET", by_id, "200") == 1
     assert requests(client, "GET", by_id, "404") == 1
@@ -99,7 +90,7 @@ def test_head_counts_as_head_and_a_wrong_method_as_its_own(
 ) -> None:
     client.head(PAGE)
     client.post(PAGE)
-    assert seen(lambda: requests(client, "POST", PAGES, "405") == 1)
+    wait_until(lambda: requests(client, "POST", PAGES, "405") == 1)
     assert requests(client, "HEAD", PAGES, "200") == 1
     assert requests(client, "GET", PAGES, "200") == 0
 
@@ -108,21 +99,21 @@ def test_what_a_stranger_sends_does_not_make_new_series(client: httpx.Client) ->
     client.get("/nothing")
     client.request("PROPFIND", "/nothing")
     client.request("PROPFIND", PAGES)
-    seen(lambda: requests(client, "other", PAGES, "405") == 1)
+    wait_until(lambda: requests(client, "other", PAGES, "405") == 1)
     before = scrape(client).keys()
     for n in range(40):
         client.get(f"/{n}")
         client.get(f"/docs{n}/x")
         client.request(("LOCK", "MKCOL", "REPORT")[n % 3], f"/a{n}")
         client.request(("LOCK", "MKCOL", "REPORT")[n % 3], PAGES)
-    assert seen(lambda: requests(client, "GET", "unmatched", "404") == 81)
+    wait_until(lambda: requests(client, "GET", "unmatched", "404") == 81)
     assert requests(client, "other", "unmatched", "404") == 41
     assert scrape(client).keys() == before
 
 
 def test_refusal_before_routing_is_counted(client: httpx.Client) -> None:
     client.get(f"{PAGE}&asset={'x' * 5000}")
-    assert seen(lambda: requests(client, "GET", "unmatched", "414") == 1)
+    wait_until(lambda: requests(client, "GET", "unmatched", "414") == 1)
 
 
 def test_crash_counts_as_500(
@@ -130,7 +121,7 @@ def test_crash_counts_as_500(
 ) -> None:
     monkeypatch.setattr(api.routes.health, "json_response", None)
     assert client.get("/livez").status_code == 500
-    assert seen(lambda: requests(client, "GET", "/livez", "500") == 1)
+    wait_until(lambda: requests(client, "GET", "/livez", "500") == 1)
 
 
 def stream(chunks: Callable[[], AsyncIterator[bytes]]) -> Callable[..., Any]:
@@ -147,7 +138,7 @@ def test_answer_that_breaks_in_the_middle_counts_as_broken(
     monkeypatch.setattr(api.routes.health, "json_response", stream(half))
     with pytest.raises(httpx.RemoteProtocolError):
         client.get("/livez")
-    assert seen(lambda: requests(client, "GET", "/livez", "broken") == 1)
+    wait_until(lambda: requests(client, "GET", "/livez", "broken") == 1)
     assert requests(client, "GET", "/livez", "200") == 0
 
 
@@ -162,7 +153,7 @@ def test_answer_that_the_client_does_not_wait_for_counts_as_broken(
     monkeypatch.setattr(api.routes.health, "json_response", stream(endless))
     with client.stream("GET", "/livez") as response:
         next(response.iter_raw())
-    assert seen(lambda: requests(client, "GET", "/livez", "broken") == 1)
+    wait_until(lambda: requests(client, "GET", "/livez", "broken") == 1)
     assert value(scrape(client), "http_requests_in_progress") == 1
 
 
@@ -176,9 +167,9 @@ def test_duration_is_that_to_the_last_byte(
 
     monkeypatch.setattr(api.routes.health, "json_response", stream(slow))
     client.get("/livez")
-    assert seen(lambda: requests(client, "GET", "/livez", "200") == 1)
+    wait_until(lambda: requests(client, "GET", "/livez", "200") == 1)
     took = value(scrape(client), "http_request_duration_seconds_sum", "GET", "/livez")
-    assert 0.3 <= took < 2
+    assert 0.3 <= took < 30
 
 
 def test_requests_and_connections_in_use_are_counted_while_they_are(
@@ -192,9 +183,9 @@ def test_requests_and_connections_in_use_are_counted_while_they_are(
         filled.connection.execute("lock table marts.twap_status")
         for _ in range(3):
             threads.submit(client.get, PAGE)
-        assert seen(lambda: value(scrape(client), "database_connections_active") == 3)
+        wait_until(lambda: value(scrape(client), "database_connections_active") == 3)
         assert value(scrape(client), "http_requests_in_progress") == 4
-    assert seen(lambda: value(scrape(client), "database_connections_active") == 0)
+    wait_until(lambda: value(scrape(client), "database_connections_active") == 0)
     assert value(scrape(client), "http_requests_in_progress") == 1
 
 
@@ -309,7 +300,7 @@ def test_figures_that_take_too_long_leave_the_database_up(
             began = time.monotonic()
             assert etl(client) == {"database_up": 1, "etl_build_in_progress": 0}
             assert time.monotonic() - began < QUICK
-    assert seen(lambda: etl(client).get("etl_twaps_open") == 2)
+    wait_until(lambda: etl(client).get("etl_twaps_open") == 2)
 
 
 def test_empty_database_is_not_up(new_database: Callable[[], str]) -> None:
@@ -365,7 +356,7 @@ def test_many_scrapes_of_a_stuck_database_share_one_connection(
         assert time.monotonic() - began < QUICK
     assert {value(series, "database_up") for series in found} == {0}
     assert {value(series, "database_connections_active") for series in found} == {1}
-    assert seen(lambda: value(scrape(client), "database_up") == 1)
+    wait_until(lambda: value(scrape(client), "database_up") == 1)
 
 
 def test_answer_says_its_format_and_is_not_kept(client: httpx.Client) -> None:
@@ -424,15 +415,7 @@ def worker(
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    client.get("/livez")
-                    break
-                except httpx.TransportError:
-                    assert process.poll() is None
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            wait_for_port(port, process)
             yield client, process
     finally:
         process.kill()
@@ -449,7 +432,7 @@ def test_each_worker_answers_for_all_and_a_killed_one_is_not_missed(
         for client in (one, one, two, two, two):
             assert client.get(PAGE).status_code == 200
         for client in (one, two):
-            assert seen(lambda: requests(client, "GET", PAGES, "200") == 5)  # noqa: B023  # asked at once
+            wait_until(lambda: requests(client, "GET", PAGES, "200") == 5)  # noqa: B023  # asked at once
             found = scrape(client)
             count = "http_request_duration_seconds_count"
             assert value(found, count, "GET", PAGES) == 5
@@ -461,7 +444,7 @@ def test_each_worker_answers_for_all_and_a_killed_one_is_not_missed(
         with ThreadPoolExecutor(1) as threads, filled.connection.transaction():
             filled.connection.execute("lock table marts.twap_status")
             hanging = threads.submit(two.get, PAGE)
-            assert seen(lambda: value(scrape(one), "database_connections_active") == 1)
+            wait_until(lambda: value(scrape(one), "database_connections_active") == 1)
             process.kill()
             process.wait()
             assert isinstance(hanging.exception(), httpx.TransportError)
@@ -475,5 +458,5 @@ def test_each_worker_answers_for_all_and_a_killed_one_is_not_missed(
 def test_figures_of_two_applications_in_one_process_are_apart(filled: Marts) -> None:
     with running(filled.url) as one, running(filled.url) as two:
         one.get(PAGE)
-        assert seen(lambda: requests(one, "GET", PAGES, "200") == 1)
+        wait_until(lambda: requests(one, "GET", PAGES, "200") == 1)
         assert requests(two, "GET", PAGES, "200") == 0

@@ -19,6 +19,7 @@ from conftest import kill_every_process, running
 from marts import Event, Marts, expected, moment
 
 from sandbox import postgres, replica
+from tests.waiting import wait_until
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 NOON = moment("2025-11-03T12:00:00+00:00")
@@ -83,13 +84,6 @@ def ask(server: postgres.Server, query: str) -> Any:
         cursor = connection.execute(query.encode())
         row = cursor.fetchone() if cursor.description else None
         return row and row[0]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

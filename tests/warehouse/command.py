@@ -6,15 +6,14 @@ import socket
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-import pytest
 
+from tests.waiting import wait_until
 from warehouse import PROJECT_ROOT
 
 FOREIGN = ("AWS_", "PG", "DBT_", "API_", "ELT_", "LOG_")
@@ -124,23 +123,21 @@ def free_port() -> int:
 
 def wait_for_port(port: int, process: subprocess.Popen[Any]) -> None:
     """Return when the process listens there."""
-    while True:
+
+    def listens() -> bool:
         assert process.poll() is None
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(listens)
 
 
 def wait_for(api: httpx.Client) -> None:
     """Return when the API is ready."""
-    for _ in range(200):
-        try:
-            if api.get("/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    pytest.fail("the API does not answer")
+
+    def is_ready() -> bool:
+        with suppress(httpx.TransportError):
+            return api.get("/healthz").status_code == 200
+        return False
+
+    wait_until(is_ready)

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.api.marts import Event, Marts, moment
+from tests.waiting import wait_until
 from tests.warehouse.command import environment, free_port, run, running
 from warehouse import PROJECT_ROOT
 from warehouse.statements import statement
@@ -84,13 +85,6 @@ class Serving:
                 wait_until(lambda: self.marts.connection.execute(WAITING).rowcount > 0)
                 yield future
             future.exception(timeout=20)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextmanager
