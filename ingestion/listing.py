@@ -19,10 +19,12 @@ from warehouse.errors import UserError
 class Listing:
     """All objects that the selection can mean, and how to read one of them.
 
-    `region` is where they are paid for; local files cost nothing and have none.
+    `listed_at` is None when the source shows nothing: under a mistyped prefix nobody
+    knows what there is. `region` is where the objects are paid for; local files cost
+    nothing and have none.
     """
 
-    listed_at: datetime
+    listed_at: datetime | None
     objects: list[S3Object]
     read: Read
     list_requests: int
@@ -57,7 +59,13 @@ def list_selection(selection: Selection, source: S3Source) -> Listing:
         _check_key(selection.object_key, objects, source)
     elif not objects:
         log.warning("nothing_listed", where=str(source))
-    return Listing(listed_at, objects, bucket.read, bucket.list_requests, source.region)
+    return Listing(
+        listed_at if objects else None,
+        objects,
+        bucket.read,
+        bucket.list_requests,
+        source.region,
+    )
 
 
 def _check_key(key: str, objects: Sequence[S3Object], source: S3Source) -> None:

@@ -17,7 +17,7 @@ class Report:
     outside the selection, or not reached. `bytes` and `rows` are those of `loaded`.
     """
 
-    listed_at: datetime
+    listed_at: datetime | None
     listed: int
     ignored: int
     new: int
@@ -44,7 +44,7 @@ class IngestionStopped(UserError):
 class Tally:
     """A report in the making: packages count only when their load is complete."""
 
-    listed_at: datetime
+    listed_at: datetime | None
     plan: Plan
     loaded: list[S3Object] = field(default_factory=list)
     known: list[S3Object] = field(default_factory=list)

@@ -32,8 +32,8 @@ REASONS: Final = {
     "{since} to {until}: the mart `twap_status_rejected` shows them, and why.",
     "empty_hours": "In {count} hours between {since} and {until} nobody had any TWAP "
     "event: files of these hours may be missing at the source.",
-    "never_listed": "The bucket has never been listed, so nobody knows what is "
-    "missing: `make elt` lists it.",
+    "never_listed": "The bucket has never been listed, or showed nothing, so nobody "
+    "knows what is missing: `make elt` lists it, and warns when it shows nothing.",
     "build_in_progress": "New data is being built in, or a build broke: look again in "
     "a minute. If this stays, `make elt` mends it.",
 }

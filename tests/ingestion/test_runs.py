@@ -183,6 +183,7 @@ def test_empty_bucket_still_gives_the_staging_tables(warehouse: Warehouse) -> No
     report = warehouse.run()
 
     assert (report.listed, report.load_ids) == (0, ())
+    assert report.listed_at is None
     columns = warehouse.rows(
         "select column_name from information_schema.columns "
         "where table_schema = 'staging' and table_name = 'twap_statuses'"

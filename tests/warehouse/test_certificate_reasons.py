@@ -113,6 +113,9 @@ def stages(
         with serving(environment(DATABASE_URL=story.warehouse.url)) as story.api:
             story.look("local file")
 
+            assert run() == 0
+            story.look("nothing shown")
+
             story.put("corrupt", b"PAR1 and then nothing", MORNING)
             assert run(Selection(object_key=f"{PREFIX}corrupt.parquet")) == 3
             story.look("one key")
@@ -161,6 +164,10 @@ Stages = dict[str, Answers]
 def test_local_files_alone_are_no_listing_of_the_bucket(stages: Stages) -> None:
     assert stages["local file"].reasons() == {"never_listed": (1, None, None)}
     assert stages["local file"].overall["listed_at"] is None
+
+
+def test_a_listing_that_shows_nothing_is_none(stages: Stages) -> None:
+    assert stages["nothing shown"].reasons() == {"never_listed": (1, None, None)}
 
 
 def test_one_object_alone_is_no_listing_of_the_bucket(stages: Stages) -> None:
