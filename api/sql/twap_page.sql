@@ -34,8 +34,9 @@ touched as (
 page as (
     select
         event.*,
+        -- Numbered before the offset is taken off.
         row_number() over (order by event.ts desc, event.twap_id collate "C" desc)
-            as place
+        - %(skip)s as place
     from marts.twap_status as event
     where
         event.wallet = %(wallet)s

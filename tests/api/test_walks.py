@@ -89,8 +89,14 @@ def test_offset_skips_items_of_the_same_order(
     whole = walk(client, **params)
     assert len(whole) > 20
     for offset in (0, 1, 13, len(whole), 1_000_000):
-        got = walk(client, **params, offset=offset, limit=5000)
-        assert got == whole[offset:]
+        for limit in (5, 5000):
+            query = {**params, "wallet": WALLET, "offset": offset, "limit": limit}
+            page = client.get("/api/v1/twaps", params=query).json()
+            assert page["twaps"] == whole[offset : offset + limit]
+            assert (page["next_cursor"] is None) == (offset + limit >= len(whole))
+            if page["next_cursor"] is not None:
+                rest = walk(client, **params, cursor=page["next_cursor"])
+                assert rest == whole[offset + limit :]
 
 
 def test_page_that_ends_with_the_last_item_has_no_next_cursor(
