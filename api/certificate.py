@@ -109,7 +109,11 @@ class CoverageCache:
         """Return the coverage of that version, or None when it is no longer there."""
         if self._read_as == version and time.monotonic() < self._good_until:
             return self._newest
-        (facts,) = await self._database.fetch("certificate", {})
+        found = await self._database.fetch("certificate", {})
+        if not found:
+            # Another server, which has no finished build yet.
+            return None
+        (facts,) = found
         self._newest, self._read_as = Coverage(facts), DataVersion.of(facts)
         self._good_until = math.inf
         if self._newest.version.is_building:

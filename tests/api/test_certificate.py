@@ -1,10 +1,12 @@
 """The certificate of an answer, and the cache that it makes possible."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from conftest import running
 from marts import Event, Marts, moment
@@ -12,6 +14,7 @@ from marts import Event, Marts, moment
 from api.certificate import CoverageCache
 from api.database import Database
 from api.versions import DataVersion
+from tests.waiting import wait_until
 from warehouse import __version__
 
 WALLET = "0xabc0000000000000000000000000000000000001"
@@ -378,3 +381,26 @@ def test_what_lands_after_a_build_of_nothing_is_a_build_to_come(
     marts.list_bucket("2026-03-03T00:00:00+00:00")
     certificate = client.get("/api/v1/coverage").json()
     assert [r["code"] for r in certificate["reasons"]] == ["build_in_progress"]
+
+
+WAITING = """
+select pid
+from pg_locks
+where not granted and relation = 'marts.etl_s3_ingest_log'::regclass
+"""
+
+
+def test_answer_whose_certificate_has_no_build_yet_is_refused(
+    client: httpx.Client, marts: Marts
+) -> None:
+    """As where a replica answers for the second that has yet to get the first build."""
+    marts.build([Event("1", WALLET, FIRST, "activated")])
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(marts.url) as other:
+        other.execute("lock table marts.etl_s3_ingest_log")
+        asked = pool.submit(client.get, "/api/v1/coverage")
+        wait_until(lambda: marts.connection.execute(WAITING).fetchone())
+        other.execute("delete from marts.etl_builds")
+        other.commit()
+        answer = asked.result()
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "not_built"
