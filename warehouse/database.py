@@ -24,6 +24,10 @@ LOST_SERVER: Final = {
 after some 25 seconds; without them it takes the system's two hours. A server that only
 takes long is not concerned: its system confirms what arrives."""
 
+SOCKETS: Final = "/var/run/postgresql"
+"""The folder of the socket of a server that neither URL nor environment name: that of
+Debian, of Red Hat, and of psycopg's libpq."""
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -59,7 +63,7 @@ def _is_read_as_meant(url: str) -> bool:
     return re.fullmatch("[0-9,]*", str(port)) is not None
 
 
-def connection_parameters(url: str) -> dict[str, str]:
+def url_parameters(url: str) -> dict[str, str]:
     """Return the URL's parts by libpq's names, percent-decoded: host, port, user, …
 
     Of several hosts with one port, the port stands once: dbt wants a number. Text goes
@@ -74,10 +78,35 @@ def connection_parameters(url: str) -> dict[str, str]:
     return parts
 
 
+def connection_parameters(url: str) -> dict[str, str]:
+    """Return all that decides a connection, by libpq's names.
+
+    What the URL leaves out the environment's PG… variables say, and then libpq's
+    defaults: here, since each driver brings a libpq of its own, which looks elsewhere
+    for the server's socket, and dbt has other defaults.
+    """
+    defaults = {
+        option.keyword.decode(): option.val.decode()
+        for option in psycopg.pq.Conninfo.get_defaults()
+        if option.val
+        and (
+            option.keyword == b"user"
+            or (option.envvar and os.environ.get(option.envvar.decode()))
+        )
+    }
+    named = url_parameters(url)
+    # A service's file says more than its name.
+    if "service" in named or "service" in defaults:
+        return named
+    if not (defaults | named).keys() & {"host", "hostaddr"}:
+        defaults["host"] = SOCKETS
+    return defaults | named
+
+
 def where(url: str) -> str:
     """Return the place that the URL names, without user or password, for messages."""
     parts = connection_parameters(url)
-    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    host = parts.get("host") or parts.get("hostaddr") or "its service"
     port = f":{parts['port']}" if "port" in parts else ""
     return f"{parts.get('dbname', 'the default database')} at {host}{port}"
 
@@ -178,7 +207,7 @@ def libpq_environment(url: str) -> dict[str, str]:
 
 
 def environment_without_libpq() -> dict[str, str]:
-    """Return the environment less what libpq reads of it: the URL alone decides.
+    """Return the environment less what libpq reads of it, for `libpq_environment`.
 
     A file of passwords stays: it does not say which database.
     """

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,12 +83,12 @@ def run(
     Raises UserError that names each node that failed, with its message.
     """
     ours = folder(database_url)
-    _set_environment(database_url, ours)
-    # Imported late: it takes longer than many a command that does not need it.
-    from dbt.cli.main import dbtRunner
+    with _environment(database_url, ours):
+        # Imported late: it takes longer than many a command that does not need it.
+        from dbt.cli.main import dbtRunner
 
-    command = _command(arguments, ours, quiet=quiet)
-    outcome = dbtRunner(manifest, [_steps(tell)]).invoke(command)
+        command = _command(arguments, ours, quiet=quiet)
+        outcome = dbtRunner(manifest, [_steps(tell)]).invoke(command)
     for result in getattr(outcome.result, "results", []):
         if result.status == "warn":
             tell(Oddity(result.node.name, result.failures))
@@ -140,12 +141,12 @@ def read_project(database_url: str) -> "Manifest | None":
     What is wrong with it is then said by `run`.
     """
     ours = folder(database_url)
-    _set_environment(database_url, ours)
-    from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
+    with _environment(database_url, ours):
+        from dbt.cli.main import dbtRunner
+        from dbt.contracts.graph.manifest import Manifest
 
-    command = _command(["parse", "--no-write-json"], ours, quiet=True)
-    manifest = dbtRunner().invoke(command).result
+        command = _command(["parse", "--no-write-json"], ours, quiet=True)
+        manifest = dbtRunner().invoke(command).result
     return manifest if isinstance(manifest, Manifest) else None
 
 
@@ -158,13 +159,29 @@ def _command(arguments: Sequence[str], ours: Path, *, quiet: bool) -> list[str]:
     ]
 
 
-def _set_environment(database_url: str, ours: Path) -> None:
-    """Let libpq's variables say what the URL says, and at most where passwords lie."""
-    for name in os.environ.keys() - environment_without_libpq().keys():
+@contextmanager
+def _environment(database_url: str, ours: Path) -> Iterator[None]:
+    """Let libpq's variables say how to connect while the block lasts.
+
+    Afterwards they are the user's again: the next URL may leave to them what this one
+    said, such as a password.
+    """
+    users = dict(os.environ)
+    _set_environment(
+        environment_without_libpq()
+        | libpq_environment(database_url)
+        | {"DBT_TARGET_PATH": str(ours / "target"), "DBT_LOG_PATH": str(ours / "logs")}
+    )
+    try:
+        yield
+    finally:
+        _set_environment(users)
+
+
+def _set_environment(environment: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - environment.keys():
         del os.environ[name]
-    os.environ |= libpq_environment(database_url)
-    os.environ["DBT_TARGET_PATH"] = str(ours / "target")
-    os.environ["DBT_LOG_PATH"] = str(ours / "logs")
+    os.environ.update(environment)
 
 
 def _profiles_dir(ours: Path) -> Path:

@@ -9,7 +9,12 @@ from urllib.parse import quote, urlencode
 
 from psycopg import sql
 
-from warehouse.database import Connection, connect, connection_parameters
+from warehouse.database import (
+    Connection,
+    connect,
+    connection_parameters,
+    url_parameters,
+)
 from warehouse.errors import UserError
 from warehouse.statements import statement
 
@@ -70,7 +75,8 @@ def make_login(connection: Connection, url: str, roles: tuple[str, ...]) -> str:
     Raises UserError when `url` names the connection's own login, a superuser, another
     database, or no login at all.
     """
-    parts = connection_parameters(url)
+    # What the environment says is of the connection, not of the login to be made.
+    parts = url_parameters(url)
     login = parts.get("user", "")
     found = connection.execute(
         "select rolsuper from pg_roles where rolname = %s", [login]

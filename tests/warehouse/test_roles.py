@@ -1,13 +1,13 @@
 """A loader, a builder and a reader: what each can do, and above all what it cannot."""
 
 import os
+import pwd
 import re
 import subprocess
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from unittest.mock import patch
 from urllib.parse import quote
 
 import psycopg
@@ -25,7 +25,7 @@ from tests.warehouse.tls import Front, tls_front
 from warehouse import database, dbt
 from warehouse.commands.roles import roles
 from warehouse.errors import UserError
-from warehouse.roles import BUILDER, LOADER, READER, as_role, logins
+from warehouse.roles import BUILDER, LOADER, READER, as_role, logins, make_login
 from warehouse.settings import Settings
 
 CORE = "Gehe1mnis"
@@ -343,9 +343,7 @@ def by_dlt(url: str, folder: Path) -> None:
 
 
 def by_dbt(url: str, _folder: Path) -> None:
-    # It leaves libpq's variables, which other tests must not find.
-    with patch.dict(os.environ):
-        dbt.run(["run", "--select", "stg_loads", "etl_runs"], url)
+    dbt.run(["run", "--select", "stg_loads", "etl_runs"], url)
 
 
 def by_us(url: str, _folder: Path) -> None:
@@ -374,8 +372,6 @@ def test_a_password_may_lie_in_a_file_that_the_url_or_libpq_s_variable_names(
     connect: Callable[[str, Path], None],
     is_in_url: bool,
 ) -> None:
-    # Of a dbt that ran in this process; a password there comes before a file's.
-    monkeypatch.delenv("PGPASSWORD", raising=False)
     escaped = PASSWORD.replace("\\", "\\\\")
     file = tmp_path / "pgpass"
     file.touch(mode=0o600)
@@ -387,6 +383,63 @@ def test_a_password_may_lie_in_a_file_that_the_url_or_libpq_s_variable_names(
     else:
         monkeypatch.setenv("PGPASSFILE", str(file))
     connect(logins(url).building, tmp_path / "dlt")
+
+
+@pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us])
+def test_what_the_url_leaves_out_the_environment_says_to_all_that_connect(
+    limited: Limited,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    connect: Callable[[str, Path], None],
+) -> None:
+    said = database.libpq_environment(limited.env["DATABASE_URL"])
+    assert {"PGHOST", "PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"} <= said.keys()
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    connect(logins("postgresql://").building, tmp_path / "dlt")
+    # What a build was told is not what the next one finds.
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us])
+def test_a_url_without_a_host_is_the_same_local_socket_to_all_that_connect(
+    limited: Limited,
+    server: postgres.Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    connect: Callable[[str, Path], None],
+) -> None:
+    name = limited.superuser.rsplit("/", 1)[1]
+    parts = database.url_parameters(server.socket_url)
+    monkeypatch.setattr(database, "SOCKETS", parts["host"])
+    url = f"postgresql://{parts['user']}:{parts['password']}@:{parts['port']}/{name}"
+    connect(logins(url).building, tmp_path / "dlt")
+
+
+def test_a_login_is_the_systems_where_neither_url_nor_environment_name_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PGUSER", raising=False)
+    found = database.libpq_environment("postgresql:///warehouse")
+    assert found["PGUSER"] == pwd.getpwuid(os.geteuid()).pw_name
+    monkeypatch.setenv("PGUSER", "twap_etl")
+    found = database.libpq_environment("postgresql:///warehouse")
+    assert found["PGUSER"] == "twap_etl"
+
+
+def test_the_password_of_the_environment_becomes_that_of_no_login(
+    limited: Limited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "the administrator's")
+    name = limited.superuser.rsplit("/", 1)[1]
+    with psycopg.connect(limited.superuser) as connection:
+        make_login(connection, f"postgresql://without@h/{name}", (READER,))
+        found = connection.execute(
+            "select rolpassword from pg_authid where rolname = 'without'"
+        )
+        assert found.fetchone() == (None,)
+        connection.rollback()
 
 
 @pytest.mark.parametrize("connect", [by_dlt, by_dbt, by_us, by_the_api])
