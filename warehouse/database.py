@@ -28,6 +28,9 @@ SOCKETS: Final = "/var/run/postgresql"
 """The folder of the socket of a server that neither URL nor environment name: that of
 Debian, of Red Hat, and of psycopg's libpq."""
 
+RESTORING: Final = "restore_under_way"
+"""A schema that is there from a restore's beginning until all is found to be right."""
+
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -170,10 +173,11 @@ class RunLock:
 
 
 @contextmanager
-def run_lock(url: str) -> Iterator[RunLock]:
+def run_lock(url: str, *, restores: bool = False) -> Iterator[RunLock]:
     """Hold the lock of the database for the length of the block.
 
-    Raises AlreadyRunning when another run holds it.
+    Raises AlreadyRunning when another run holds it, and UserError when a restore broke
+    off: only another one may work on what it left.
     """
     with connect(url) as connection:
         row = connection.execute(
@@ -183,6 +187,14 @@ def run_lock(url: str) -> Iterator[RunLock]:
             raise AlreadyRunning(
                 f"Another run works on this database ({where(url)}). "
                 "Nothing was done; try again when it has ended."
+            )
+        row = connection.execute(
+            "select to_regnamespace(%s) is null", [RESTORING]
+        ).fetchone()
+        if row != (True,) and not restores:
+            raise UserError(
+                f"A restore did not come to its end in {where(url)}, so what is there "
+                "is not whole. Run make restore again, with ARGS=--replace."
             )
         yield RunLock(connection)
 

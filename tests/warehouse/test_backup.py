@@ -15,7 +15,7 @@ from tests.conftest import drop_database, new_database
 from tests.releases import first_release
 from warehouse.commands.backup import backup, restore
 from warehouse.commands.programs import program
-from warehouse.database import connect
+from warehouse.database import connect, run_lock
 from warehouse.errors import UserError
 from warehouse.roles import BUILDER, LOADER, READER, make_login, make_roles
 from warehouse.settings import Settings
@@ -142,6 +142,26 @@ def test_what_is_no_whole_backup_drops_nothing(
         restore(settings(url), tmp_path / "half", replace=True)
     execute(url, "select from marts.twap_latest")
     drop_database(server, url)
+
+
+def test_what_a_restore_left_that_broke_off_is_neither_built_on_nor_read(
+    copied: Path, database_url: str, tmp_path: Path
+) -> None:
+    shutil.copytree(copied, tmp_path / "half")
+    for data in (tmp_path / "half" / "dump").glob("[0-9]*.dat*"):
+        data.write_bytes(data.read_bytes()[:20])
+    with pytest.raises(UserError, match="pg_restore could not fill"):
+        restore(settings(database_url), tmp_path / "half")
+    with (
+        pytest.raises(UserError, match="A restore did not come to its end"),
+        run_lock(database_url),
+    ):
+        pass
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        execute(database_url, "set role twap_reader; select from marts.twap_latest")
+    restore(settings(database_url), copied, replace=True)
+    with run_lock(database_url):
+        execute(database_url, "set role twap_reader; select from marts.twap_latest")
 
 
 def test_a_backup_never_writes_into_what_is_there(source: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from warehouse.commands.databases import builders_url, database_url
 from warehouse.commands.programs import program
 from warehouse.commands.progress import watched
 from warehouse.database import (
+    RESTORING,
     Connection,
     environment_without_libpq,
     libpq_environment,
@@ -28,6 +29,7 @@ from warehouse.settings import Settings
 from warehouse.statements import statement
 
 SCHEMAS = ["staging", "intermediate", "marts"]
+MARKER = sql.Identifier(RESTORING)
 JOBS = min(4, os.cpu_count() or 1)
 MANIFEST = "manifest.json"
 """What the dump beside it holds: each table's rows, a digest of them, and its keys."""
@@ -88,16 +90,16 @@ def backup(settings: Settings, folder: Path) -> int:
 def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
     """Fill an empty database from a backup, and compare every table with its digest.
 
-    `replace` drops a warehouse that is there already. The login of DATABASE_URL then
-    owns it; `make roles` hands it on. Raises UserError when the folder
-    is no whole backup, when the database holds a warehouse, and when what was restored
-    is not what the backup says.
+    `replace` drops a warehouse that is there already. Until all is found to be right no
+    other command works on the database. The login of DATABASE_URL then owns it; `make
+    roles` hands it on. Raises UserError when the folder is no whole backup, when the
+    database holds a warehouse, and when what was restored is not what the backup says.
     """
     url = database_url(settings)
     manifest = _manifest(folder)
     with (
         watched(settings) as progress,
-        database.run_lock(url),
+        database.run_lock(url, restores=True),
         database.connect(url) as connection,
     ):
         # Before anything is dropped: can it be read at all?
@@ -113,8 +115,6 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
             )
         progress.begin(f"restoring {folder}")
         _fill(connection, url, folder)
-        prepare_staging(connection)
-        prepare_marts(connection)
         progress.begin("comparing with what was copied")
         differences = _differences(manifest["tables"], _contents(connection))
         if differences:
@@ -123,6 +123,10 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> int:
                 "Take another backup, and run it again with ARGS=--replace."
             )
         connection.execute("analyze")
+        prepare_staging(connection)
+        # From here on the API's role can read.
+        prepare_marts(connection)
+        connection.execute(sql.SQL("drop schema {}").format(MARKER))
     print(
         f"Restored, and every table is what it was when it was copied, at "
         f"{manifest['made_at']}: {_size(manifest)}."
@@ -152,10 +156,12 @@ def _dump(connection: Connection, url: str, folder: Path) -> None:
 
 def _fill(connection: Connection, url: str, folder: Path) -> None:
     """Put what the folder holds in the place of what the schemas hold."""
-    for schema in SCHEMAS:
-        connection.execute(
-            sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema))
-        )
+    with connection.transaction():
+        for schema in map(sql.Identifier, SCHEMAS):
+            connection.execute(
+                sql.SQL("drop schema if exists {} cascade").format(schema)
+            )
+        connection.execute(sql.SQL("create schema if not exists {}").format(MARKER))
     said = _run(
         connection,
         url,
