@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from sandbox import postgres
 from sandbox.binaries import major_version
 from tests.conftest import drop_database, new_database
 from tests.releases import first_release
+from warehouse import PROJECT_ROOT
 from warehouse.commands.backup import backup, restore
 from warehouse.commands.programs import program
-from warehouse.database import connect, run_lock
+from warehouse.database import connect, libpq_environment, run_lock
 from warehouse.errors import UserError
 from warehouse.roles import BUILDER, LOADER, READER, make_login, make_roles
 from warehouse.settings import Settings
@@ -141,6 +144,37 @@ def test_what_is_no_whole_backup_drops_nothing(
     with pytest.raises(UserError, match="is no whole backup"):
         restore(settings(url), tmp_path / "half", replace=True)
     execute(url, "select from marts.twap_latest")
+    drop_database(server, url)
+
+
+def test_the_copy_of_a_container_s_database_comes_back_with_its_owners(
+    source: str, server: postgres.Server, tmp_path: Path
+) -> None:
+    url = new_database(server, template=source)
+    with connect(url, autocommit=False) as connection:
+        make_roles(connection)
+    text = (PROJECT_ROOT / "docs" / "operations.md").read_text().replace("\\\n", "")
+    said = re.findall(r"^\$ docker compose exec -T db (.*?)(?: [<>]|$)", text, re.M)
+    dump, fill = (
+        shlex.split(each.replace("warehouse", url.rsplit("/", 1)[1])) for each in said
+    )
+    env = libpq_environment(url) | {"LC_ALL": "C"}
+
+    def output(command: list[str], copy: bytes = b"") -> bytes:
+        path = program(command[0], major_version())
+        return subprocess.run(
+            [path, *command[1:]],
+            env=env,
+            input=copy,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+
+    copy = output(dump)
+    execute(url, "drop table marts.twap_latest; delete from staging.s3_objects")
+    output(fill, copy)
+    execute(url, "set role twap_loader; select 1 / count(*) from staging.s3_objects")
+    execute(url, "set role twap_reader; select from marts.twap_latest")
     drop_database(server, url)
 
 
