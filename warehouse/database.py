@@ -144,7 +144,12 @@ def connect(url: str, *, autocommit: bool = True) -> Connection:
             f"The database has the encoding {encoding} ({where(url)}): UTF8 is needed. "
             "Create one with it, and let DATABASE_URL name that."
         )
-    connection.execute("set time zone 'UTC'; set datestyle to iso")
+    # One that holds a lock or a snapshot is idle while others work, for as long as that
+    # takes: what ends forgotten sessions may not end it.
+    connection.execute(
+        "set time zone 'UTC'; set datestyle to iso; set idle_session_timeout to 0; "
+        "set idle_in_transaction_session_timeout to 0"
+    )
     return connection
 
 
