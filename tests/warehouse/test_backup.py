@@ -184,8 +184,9 @@ def test_what_a_restore_left_that_broke_off_is_neither_built_on_nor_read(
     shutil.copytree(copied, tmp_path / "half")
     for data in (tmp_path / "half" / "dump").glob("[0-9]*.dat*"):
         data.write_bytes(data.read_bytes()[:20])
+    restore(settings(database_url), copied)
     with pytest.raises(UserError, match="pg_restore could not fill"):
-        restore(settings(database_url), tmp_path / "half")
+        restore(settings(database_url), tmp_path / "half", replace=True)
     with (
         pytest.raises(UserError, match="A restore did not come to its end"),
         run_lock(database_url),
