@@ -54,6 +54,10 @@ def test_visitor_gets_a_year_as_csv_in_three_actions(
         page.goto("/")
         page.get_by_label("Wallet", exact=True).fill(site.heaviest)
         page.get_by_role("button", name="Show").click()
+        # Without a script there is no caption without a chart.
+        expect(page.get_by_text("Each TWAP of this page")).to_be_visible(
+            visible=options != WITHOUT_JAVASCRIPT
+        )
         with downloading(page) as downloads:
             page.get_by_role("link", name="CSV", exact=True).click()
         (download,) = downloads

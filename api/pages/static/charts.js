@@ -5,6 +5,7 @@
 
 const HEIGHT = 220;
 const DAY = 86400;
+const WHOLE_DAYS = [1, 2, 5, 10, 30, 90, 365].map(days => days * DAY);
 
 const OUTCOMES = {
     finished: "finished",
@@ -34,10 +35,22 @@ function element(parent, name, className, text = "") {
     return made;
 }
 
+// Written as in the tables: 11/2 is another day elsewhere.
+function moments(_, splits, axis, space, step) {
+    const [day, year] = [[5, 10], [0, 4]];
+    const [above, below] = step < DAY ? [[11, step < 60 ? 19 : 16], day] : [day, year];
+    const part = (at, place) => utc(at).slice(...place);
+    return splits.map((at, index) =>
+        index > 0 && part(at, below) === part(splits[index - 1], below)
+            ? part(at, above)
+            : `${part(at, above)}\n${part(at, below)}`,
+    );
+}
+
 function axes() {
     const both = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 } };
     return [
-        { ...both, grid: { show: false } },
+        { ...both, grid: { show: false }, values: moments },
         { ...both, size: 64, values: (_, splits) => splits.map(each => each === null ? "" : short.format(each)) },
     ];
 }
@@ -90,9 +103,11 @@ function drawDays(figure) {
     const bars = uPlot.paths.bars({ size: [0.8, 48], align: 1 });
     // What stands on top is drawn first, as a whole column, and the rest over it.
     const series = name => ({ fill: () => colour(name), width: 0, paths: bars, points: { show: false } });
+    const [across, up] = axes();
     draw(
         figure,
         {
+            axes: [{ ...across, incrs: WHOLE_DAYS }, up],
             scales: {
                 x: { range: [rows[0].day, rows.at(-1).day + DAY] },
                 y: { range: (_, least, most) => [0, most * 1.05] },
