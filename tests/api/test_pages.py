@@ -239,6 +239,17 @@ def test_filter_keeps_what_is_asked_for_and_downloads_the_same(
     assert f"?wallet={WALLET}&year=2025" in links(nothing)
 
 
+def test_empty_answer_counts_what_there_is_in_the_window(
+    client: httpx.Client, marts: Marts
+) -> None:
+    year_before = moment("2024-05-01T00:00:00+00:00")
+    marts.build([event("1"), event("2"), event("3", ts=year_before)])
+    nothing = client.get(f"{PAGE}&status=error").text
+    assert re.search(r'<a href="([^"]*)">Show all 2</a>', nothing)
+    number = client.get("/?wallet=1430699&year=2025").text
+    assert "twap?id=1430699" in links(number)
+
+
 def test_days_are_whole_days_and_the_last_one_counts(
     client: httpx.Client, marts: Marts
 ) -> None:
@@ -343,6 +354,7 @@ def test_market_shows_days_assets_and_the_largest(
     assert [row[1] for row in cells(html, "Ended on")] == ["2", "1", "3"]
     one = client.get("/market?from=2025-11-03&to=2025-11-03&asset=ETH").text
     assert [row[1] for row in cells(one, "Ended on")] == ["3"]
+    assert "Of ETH among each day’s ten largest" in one
     assert "No TWAP ended" in client.get("/market?from=2024-01-01&to=2024-01-02").text
 
 
