@@ -32,6 +32,7 @@ OF_ALL_WALLETS = {
     "coverage": "the certificate of all wallets",
     "etl_figures": "the open TWAPs for /metrics, once for each build",
     "twap_events": "a TWAP by its id alone, by the index on it",
+    "twap_overdue": "the same, by the key",
 }
 """The queries that ask every machine, and why."""
 

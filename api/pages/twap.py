@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from api.certificate import read_covered
+from api.certificate import read_together
 from api.errors import ApiError
 from api.json_text import written_list
 from api.pages import View
@@ -19,8 +19,10 @@ async def twap_view(request: Request, given: Mapping[str, str]) -> View:
     Raises ApiError (404, 422, 503).
     """
     twap_id = required(TWAP_FORM["id"], given)
-    found, coverage = await read_covered(
-        request, "twap_events", {"twap_id": twap_id, "with_provenance": True}
+    (found, overdue), coverage = await read_together(
+        request,
+        ("twap_events", {"twap_id": twap_id, "with_provenance": True}),
+        ("twap_overdue", {"twap_id": twap_id}),
     )
     if found.rows is None:
         raise ApiError(404, "not_found", "No TWAP has this id.", field="id")
@@ -28,6 +30,7 @@ async def twap_view(request: Request, given: Mapping[str, str]) -> View:
     values = {
         "twap_id": twap_id,
         "wallets": sorted({event["wallet"] for event in events}),
+        "overdue_wallets": overdue.wallets or [],
         "events": events,
     }
     return View("twap.html", values, coverage)

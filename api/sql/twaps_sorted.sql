@@ -45,11 +45,15 @@ page as (
 
 open_states as (
     {{ open_states(event) }}
+),
+
+reach as (
+    select least(%(as_of)s, {{ newest_event() }}) as as_of
 )
 
 select
     {{ version_columns() }},
-    least(%(as_of)s, {{ newest_event() }}) as as_of,
+    (select reach.as_of from reach) as as_of,
     (
         select count(*)
         from open_states
@@ -58,7 +62,13 @@ select
     count(*) as matching,
     convert_to(
         string_agg(
-            {{ twap_json(page) }} || '}', ',' order by page.place
+            {{ twap_json(page) }}
+            || ',"is_overdue":'
+            || coalesce(
+                {{ overdue_from(page) }} < (select reach.as_of from reach), false
+            )
+            || '}',
+            ',' order by page.place
         ) filter (
             where
                 page.place > %(skip)s::bigint

@@ -83,6 +83,7 @@ INDEXES = {
     "market": {"twap_daily_pkey", "twap_daily_largest_pkey"},
     "tax_year": OF_A_WALLET | NOW_AND_OPEN,
     "twap_events": {"idx_twap_status_twap_id"},
+    "twap_overdue": {"twap_latest_pkey"},
     "twap_page": OF_A_WALLET | NOW_AND_OPEN | CHANGES,
     "twaps_sorted": OF_A_WALLET | NOW_AND_OPEN,
     "twap_updates": NOW_AND_OPEN | CHANGES,

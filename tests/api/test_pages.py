@@ -250,6 +250,39 @@ def test_empty_answer_counts_what_there_is_in_the_window(
     assert "twap?id=1430699" in links(number)
 
 
+def test_open_twap_whose_end_is_past_is_called_overdue(
+    client: httpx.Client, marts: Marts
+) -> None:
+    newest = moment("2025-11-03T13:30:00.000001+00:00")
+    marts.build(
+        [
+            event("late", "activated", duration_minutes=30),
+            event("hour", "activated", duration_minutes=31),
+            event("odd", "paused", duration_minutes=1),
+            event("endless", "activated", duration_minutes=None),
+            event("longest", "activated", duration_minutes=2**31 - 1),
+            event("ended", "activated", ts=NOON, duration_minutes=1),
+            event("ended", ts=newest, duration_minutes=1),
+        ]
+    )
+
+    def overdue(window: str) -> set[str]:
+        rows = cells(client.get(f"/?wallet={WALLET}&{window}").text, "TWAP")
+        assert len(rows) == 6
+        return {row[0] for row in rows if "overdue" in row[3]}
+
+    assert overdue("year=2025") == overdue("from=2025-11-03&to=2025-11-03") == {"late"}
+    marts.connection.execute(
+        "update marts.twap_latest set is_overdue = true where twap_id = 'late'"
+    )
+    for twap_id in ("late", "ended"):
+        page = client.get(f"/twap?id={twap_id}").text
+        assert ("Overdue" in page) is (twap_id == "late")
+    # What comes later changes no window that is past.
+    marts.build([*marts.events, event("9", ts=moment("2025-11-04T12:00:00+00:00"))])
+    assert overdue("from=2025-11-03&to=2025-11-03") == {"late", "hour"}
+
+
 def test_days_are_whole_days_and_the_last_one_counts(
     client: httpx.Client, marts: Marts
 ) -> None:
