@@ -1,6 +1,7 @@
 """What `python -m warehouse elt` says and how it ends, above all when it fails."""
 
 import json
+import re
 from pathlib import Path
 
 import psycopg
@@ -187,15 +188,20 @@ def test_an_empty_bucket_gives_empty_marts(
         assert connection.execute("select from marts.etl_builds").rowcount == 1
 
 
+@pytest.mark.parametrize("comes_first", ["the demo's", "your own"])
 def test_real_data_is_not_mixed_with_the_demos(
-    env: dict[str, str], bucket: S3Server
+    env: dict[str, str], bucket: S3Server, comes_first: str
 ) -> None:
     one = next(sample.generate(days=1, twaps_per_day=24, prefix=SAMPLE_PREFIX))
     bucket.put(one.key, one.body)
-    load(env | {"AWS_S3_PREFIX": SAMPLE_PREFIX})
-    ended = run("elt", env=env)
+    bucket.put("raw/twap_statuses/a.parquet", write_rows([ROW]))
+    first, second = {"AWS_S3_PREFIX": SAMPLE_PREFIX}, dict[str, str]()
+    if comes_first == "your own":
+        first, second = second, first
+    load(env | first)
+    ended = run("elt", env=env | second)
     assert ended.returncode == 1
-    assert "sample data" in ended.stderr
+    assert re.search(f"This database holds (data of )?{comes_first}", ended.stderr)
 
 
 def test_a_new_project_version_makes_the_marts_anew(

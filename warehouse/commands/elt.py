@@ -127,15 +127,20 @@ def _run(
 
 
 def _keep_sample_data_apart(connection: Connection, settings: Settings) -> None:
-    if settings.aws_s3_prefix == SAMPLE_PREFIX:
-        return
     try:
-        row = connection.execute(
-            statement("holds_sample_data"), {"prefix": SAMPLE_PREFIX}
+        held = connection.execute(
+            statement("kinds_of_data"), {"sample_prefix": SAMPLE_PREFIX}
         ).fetchone()
     except psycopg.errors.UndefinedTable:
         return
-    if row == (True,):
+    holds_sample_data, holds_other_data = held or (False, False)
+    if settings.aws_s3_prefix == SAMPLE_PREFIX:
+        if holds_other_data:
+            raise UserError(
+                "This database holds data of your own, which the demo's must not be "
+                "mixed with. Run make demo in another checkout."
+            )
+    elif holds_sample_data:
         raise UserError(
             "This database holds the demo's sample data, which real data must not be "
             "mixed with. Run make clean, which removes it, or set DATABASE_URL."
