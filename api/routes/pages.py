@@ -70,7 +70,8 @@ async def _page(
     except Moved as moved:
         return moved.response()
     except ApiError as error:
-        text = render("error.html", {"given": typed, **error_in_words(error)})
+        asked = {"given": typed, "is_of_market": form is MARKET_FORM}
+        text = render("error.html", {**asked, **error_in_words(error)})
         return Response(text, error.status, error.headers, HTML)
     headers = shown.coverage.version.headers(request, HTML)
     return not_modified(request, headers) or Response(

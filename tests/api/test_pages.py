@@ -322,6 +322,21 @@ def test_what_is_not_understood_is_said_beside_the_form(
     assert f'value="{WALLET}"' in response.text
 
 
+def test_market_that_is_not_understood_asks_for_its_days_again(
+    client: httpx.Client, marts: Marts
+) -> None:
+    marts.build([event("1")])
+    response = client.get("/market?from=2025-11-03&asset=BTC")
+    assert response.status_code == 422
+    assert "Dates go together" in notice(response)
+    (form,) = re.findall(r"<form.*?</form>", response.text, re.DOTALL)
+    assert 'action="market"' in form
+    assert 'value="2025-11-03"' in form
+    assert 'value="BTC"' in form
+    # The script of the other form would look for its wallet.
+    assert "<script" not in response.text
+
+
 def test_text_of_the_data_and_of_the_address_is_never_markup(
     client: httpx.Client, marts: Marts
 ) -> None:
