@@ -181,6 +181,9 @@ def test_table_is_sorted_filtered_and_paged_and_the_address_says_so(
         with downloading(page) as downloads:
             page.get_by_role("link", name="CSV", exact=True).click()
         assert {row["twap_id"] for row in rows_of(downloads[0])} == set(listed)
+        page.go_back()
+        expect(page.get_by_role("link", name="Show all")).to_be_hidden()
+        expect(page.get_by_label("Outcome")).to_have_value("")
     with open_page() as other:
         other.goto(shared)
         assert other.locator("#list tbody th").all_inner_texts() == listed

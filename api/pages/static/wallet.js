@@ -68,3 +68,10 @@ wallet.addEventListener("input", () => {
 
 // A filter that is chosen is applied.
 filter?.addEventListener("change", () => filter.requestSubmit());
+
+// Who comes back to a page finds the filter that it shows, not the one chosen on leaving it.
+addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) {
+        filter?.reset();
+    }
+});
