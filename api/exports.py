@@ -71,9 +71,16 @@ class Export:
 
     @property
     def filename(self) -> str:
-        """A name of characters that every file system takes."""
+        """A name of characters that every file system takes.
+
+        It says what is left out, so that a part is not taken for the whole.
+        """
         start, end = format_instant(self.window.start), format_instant(self.window.end)
-        name = f"twaps_{self.wallet}_{start}_{end}.{self.format}"
+        parts = ["twaps", self.wallet, start, end]
+        parts += [f"{name}-{text}" for name, text in self.filters.items() if text]
+        if self.spreadsheet:
+            parts.append("spreadsheet")
+        name = f"{'_'.join(parts)}.{self.format}"
         return re.sub(r"[^A-Za-z0-9._-]", "", name)
 
     def values(self) -> dict[str, object]:

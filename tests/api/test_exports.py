@@ -404,6 +404,13 @@ def test_file_name_has_only_characters_that_are_safe(
     assert name == '"twaps_..ax_2025-01-01T000000Z_2025-12-31T235959.999999Z.csv"'
 
 
+def test_file_name_says_what_is_left_out(client: httpx.Client, marts: Marts) -> None:
+    marts.build([])
+    asked = YEAR | {"asset": "PURR/USDC", "status": "é", "spreadsheet": "true"}
+    name = export(client, **asked).headers["content-disposition"]
+    assert name.endswith('_asset-PURRUSDC_status-_spreadsheet.csv"')
+
+
 def test_page_of_another_origin_can_read_what_a_whole_file_holds(
     client: httpx.Client, marts: Marts
 ) -> None:
