@@ -78,7 +78,7 @@ def read_simple(body: bytes) -> pa.Table | None:
     Returns None for any other object, which `decode` decodes, or says what is wrong.
     """
     try:
-        file: Any = pq.ParquetFile(pa.BufferReader(body))
+        file = _parquet(body)
         rows = file.metadata.num_rows
         groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
         # No value is larger than its row group.
@@ -89,7 +89,7 @@ def read_simple(body: bytes) -> pa.Table | None:
     except (ObjectFailed, *_DAMAGED):
         return None
     small = table.get_total_buffer_size() <= MAX_SIMPLE_BYTES
-    return table if table.num_rows and small else None
+    return table if 0 < table.num_rows == rows and small else None
 
 
 @lru_cache(maxsize=16)
@@ -112,7 +112,7 @@ def decode_simple(tables: Sequence[pa.Table], sources: Sequence[S3Object]) -> pa
 
 
 def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
-    file: Any = pq.ParquetFile(pa.BufferReader(body))
+    file = _parquet(body)
     schema = file.schema_arrow
     check_names(schema.names)
     if file.metadata.num_rows and not schema.names:
@@ -134,7 +134,18 @@ def _decode(body: bytes, source: S3Object, limit: int) -> pa.Table:
                 raise ObjectFailed(f"it decodes to more than {limit:,} bytes")
     texts = pa.schema([(name, pa.string()) for name in schema.names])
     table = pa.Table.from_batches(batches, texts)
+    rows = file.metadata.num_rows
+    if table.num_rows != rows:
+        raise ObjectFailed(
+            f"its parquet is damaged: it tells of {rows:,} rows, and has "
+            f"{table.num_rows:,}"
+        )
     return _addressed(table, [source], [table.num_rows], limit)
+
+
+def _parquet(body: bytes) -> Any:
+    """Return the file; to read a page that its checksum does not fit raises OSError."""
+    return pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
 
 
 def _uncompressed(group: Any, limit: int) -> int:

@@ -1,7 +1,9 @@
 """Parquet bytes as text: each type of Arrow that parquet holds, and each bad file."""
 
 import datetime as dt
+import itertools
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -278,6 +280,25 @@ def test_damage_at_any_byte_is_a_failure_of_the_object_or_none(
                 decode(bytes(broken), SOURCE, limit=10_000_000)
             except ObjectFailed:
                 continue
+
+
+def test_damage_to_an_object_with_checksums_changes_no_value_and_loses_no_row() -> None:
+    numbers = [str(n) for n in range(50)]
+    body = parquet(
+        {"n": numbers},
+        write_page_checksum=True,
+        use_dictionary=False,
+        write_statistics=False,
+        store_schema=False,
+    )
+    for position, bit in itertools.product(range(len(body)), range(8)):
+        broken = bytearray(body)
+        broken[position] ^= 1 << bit
+        with suppress(ObjectFailed):
+            assert decode(bytes(broken), SOURCE).column(0).to_pylist() == numbers
+        simple = read_simple(bytes(broken))
+        if simple is not None:
+            assert simple.column(0).to_pylist() == numbers
 
 
 def test_row_of_a_refused_text_counts_from_the_file_start() -> None:
