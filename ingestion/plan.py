@@ -62,8 +62,8 @@ def make_plan(
     """Return what to do with each object of the listing.
 
     What landed under the key with this ETag is never fetched again; where the key's
-    last good ledger row shows another version, it is `known`. All else is to be
-    fetched, what failed before included. `listed` counts all, `ignored` those that are
+    last ledger row is of another version, it is `known`. All else is to be fetched,
+    what failed before included. `listed` counts all, `ignored` those that are
     no data.
     """
     listed = ignored = 0
@@ -74,7 +74,8 @@ def make_plan(
             ignored += 1
             continue
         record = ledger.get(shown.key)
-        if record and record.shown == (shown.etag, shown.last_modified):
+        version = (shown.etag, shown.last_modified)
+        if record and record.shown == version and not record.has_failed:
             continue
         if since is not None and shown.last_modified < since:
             plan.left_out.append(shown)

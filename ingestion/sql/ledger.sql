@@ -1,4 +1,4 @@
--- The good ledger rows of complete loads, in the order of observation.
+-- The ledger rows of complete loads, in the order of observation.
 with complete_loads as (
     -- A kill can write a load's row twice.
     select load_id
@@ -16,6 +16,5 @@ select
 from staging.s3_objects
 inner join complete_loads
     on s3_objects._dlt_load_id = complete_loads.load_id
-where s3_objects.outcome in ('landed', 'known')
 -- Load ids are seconds with a fraction: in "C" their text sorts as the numbers do.
 order by s3_objects._dlt_load_id collate "C", s3_objects.attempt

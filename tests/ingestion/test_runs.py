@@ -137,6 +137,23 @@ def test_same_content_with_a_newer_time_is_known(warehouse: Warehouse) -> None:
     assert shown == [(MORNING,), (NOON,)]
 
 
+def test_version_that_is_there_again_ends_the_failure_of_the_one_after_it(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.put("a.parquet", statuses(1), MORNING)
+    warehouse.run()
+    warehouse.put("a.parquet", b"damaged", NOON)
+    assert len(warehouse.run().failed) == 1
+    # As where a bucket keeps versions, and the newest one is deleted.
+    warehouse.put("a.parquet", statuses(1), MORNING)
+    report = warehouse.run()
+    again = warehouse.run()
+
+    assert (report.known, report.failed) == (1, ())
+    assert warehouse.ledger()[-1] == ("a.parquet", "known", 1, None)
+    assert (again.new, again.known) == (0, 0)
+
+
 def test_names_that_hold_no_data_are_counted_and_never_fetched(
     warehouse: Warehouse,
 ) -> None:
