@@ -2,9 +2,11 @@
 
 {#-
 A row here is a TWAP about which the source contradicts itself. We show what it says; a
-person should know. `without_time` is an event that was published without its own time,
-and so may stand beside its twin that has one.
+person should know. `without_time` is an event whose own time is missing, or is no moment:
+it has that of its order, and so may stand in another year, or beside its twin.
 -#}
+
+{%- set time = "(raw_payload ->> 'time')" %}
 
 with events as (
     select
@@ -13,7 +15,9 @@ with events as (
         size_requested,
         size_executed,
         is_terminal,
-        raw_payload ? 'time' as has_time,
+        -- Nearly all others differ, and need not be read again.
+        ts = order_ts
+        and coalesce({{ instant(time, number(time)) }} <> ts, true) as has_no_time,
         lag(size_executed) over (
             partition by twap_id, wallet
             order by {{ order_of_events() }}
@@ -29,7 +33,7 @@ twaps as (
         count(*) filter (where size_executed > size_requested) as executed_too_much,
         count(*) filter (where size_executed < executed_before) as executed_shrinks,
         count(*) filter (where is_terminal) as terminal_events,
-        count(*) filter (where not has_time) as without_time
+        count(*) filter (where has_no_time) as without_time
     from events
     group by twap_id, wallet
 )

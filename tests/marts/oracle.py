@@ -411,6 +411,7 @@ def interpret(row: Row, last_modified: datetime) -> tuple[Row, bool]:
         "twap_id": twap_id(row.get("twap_id")),
         "wallet": wallet or None,
         "ts": moment("time") or order_ts,
+        "has_time": moment("time") is not None,
         "order_ts": order_ts,
         "asset": row.get("state_coin") or "unknown",
         "side": row.get("state_side") or "unknown",

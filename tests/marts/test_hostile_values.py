@@ -4,8 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 from tests.marts.hostile import hostile_body
 from tests.marts.warehouse import Warehouse
+from warehouse import dbt
 
 WRITTEN = datetime(2025, 12, 5, tzinfo=UTC)
+CONSISTENT = "assert_twap_status_source_is_consistent.sql"
+
+
+def twaps_told_without_time(warehouse: Warehouse) -> set[tuple[str, str]]:
+    """By the test that the newest build ran."""
+    tests = (
+        dbt.folder(warehouse.url) / "target/compiled/twap_warehouse/dbt_project/tests"
+    )
+    rows = warehouse.query((tests / CONSISTENT).read_text())
+    return {(row["twap_id"], row["wallet"]) for row in rows if row["without_time"]}
 
 
 def test_hostile_values_give_the_marts_of_an_independent_computation(
@@ -17,6 +28,12 @@ def test_hostile_values_give_the_marts_of_an_independent_computation(
         warehouse.put(f"raw/twap_statuses/{seed}.parquet", body, WRITTEN)
     assert warehouse.run_with_oracle() == 0
     assert warehouse.differences() == []
+    without_time = {
+        (event["twap_id"], event["wallet"])
+        for event in warehouse.oracle.marts()["twap_status"]
+        if not event["has_time"]
+    }
+    assert twaps_told_without_time(warehouse) == without_time != set()
 
 
 def test_objects_published_again_in_any_order_give_the_same_marts_as_a_rebuild(
