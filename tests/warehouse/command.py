@@ -116,9 +116,22 @@ def serving(env: Mapping[str, str], at: Place = CHECKOUT) -> Iterator[httpx.Clie
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody takes before the program that it is for.
+
+    It is none that the system gives to whoever asks for any. Of the tests' own
+    processes, the one that holds the same port of UDP has it, until that process ends.
+    """
+    for port in range(20_000, 32_000):
+        with (
+            suppress(OSError),
+            socket.socket(type=socket.SOCK_DGRAM) as claim,
+            socket.socket() as probe,
+        ):
+            claim.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
+            claim.detach()
+            return port
+    raise AssertionError
 
 
 def wait_for_port(port: int, process: subprocess.Popen[Any]) -> None:
