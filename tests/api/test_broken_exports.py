@@ -165,11 +165,14 @@ def test_failure_is_logged_in_a_line_without_the_wallet(
 
 
 def test_client_that_takes_nothing_is_cut_off(
-    client: httpx.Client, filled: Marts, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client,
+    filled: Marts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(api.exports, "SEND_SECONDS", 0.5)
     with slow_reader(client) as connection:
-        wait_until(lambda: exports_under_way(filled) == 1)
+        wait_until(lambda: "export broken off" in caplog.text)
         wait_until(lambda: exports_under_way(filled) == 0)
         with pytest.raises(IncompleteRead):
             read_all(connection)
@@ -191,11 +194,14 @@ def test_client_that_takes_a_little_is_not_cut_off(
 
 
 def test_file_that_takes_too_long_is_broken_off(
-    client: httpx.Client, filled: Marts, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client,
+    filled: Marts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(api.exports, "MAX_SECONDS", 1.0)
     with slow_reader(client) as connection:
-        wait_until(lambda: exports_under_way(filled) == 1)
+        wait_until(lambda: "export broken off" in caplog.text)
         wait_until(lambda: exports_under_way(filled) == 0)
         with pytest.raises(IncompleteRead):
             read_all(connection)
@@ -262,6 +268,14 @@ def test_table_that_is_replaced_meanwhile_waits_for_the_file(
     assert rows_in(body) == TWAPS
 
 
+WAITING = """
+select from pg_locks
+where not granted and database = (
+    select oid from pg_database where datname = current_database()
+)
+"""
+
+
 def swap_in_the_end(marts: Marts) -> None:
     for _ in range(100):
         try:
@@ -280,7 +294,7 @@ def test_file_that_begins_during_a_swap_waits_and_is_whole(marts: Marts) -> None
         with marts.connection.transaction():
             marts.connection.execute(SWAP)
             asked = threads.submit(client.get, PATH)
-            time.sleep(0.5)
+            wait_until(lambda: marts.connection.execute(WAITING).rowcount > 0)
         response = asked.result()
     assert response.status_code == 200
     assert response.headers["x-row-count"] == "100"
