@@ -232,7 +232,10 @@ def test_commit_that_the_database_forgot_is_fetched_again(warehouse: Warehouse) 
     # The rows are taken before the ledger is refused.
     warehouse.execute(
         "create function full_disk() returns trigger language plpgsql as $$ begin "
-        "perform pg_sleep(2); raise 'no space' using errcode = '53100'; end $$"
+        "for _ in 1..600 loop "
+        "exit when exists (select from staging.twap_statuses); "
+        "perform pg_sleep(0.05); end loop; "
+        "raise 'no space' using errcode = '53100'; end $$"
     )
     warehouse.execute(
         "create trigger full_disk before insert on staging.s3_objects "
