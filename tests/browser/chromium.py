@@ -6,7 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
+
+# Of a machine that does much else; 5 seconds otherwise.
+expect.set_options(timeout=30_000)
 
 QUIET = [
     # Root may not run it otherwise.

@@ -304,4 +304,5 @@ def test_metrics_tell_of_the_run_to_a_reader_of_the_marts_alone(
     }
     now = time.time()
     for moment in ("listing", "build"):
-        assert 0 < now - float(told[f"etl_last_{moment}_timestamp_seconds"]) < 300
+        # Less than any two zones of time differ by, and more than any test takes.
+        assert 0 < now - float(told[f"etl_last_{moment}_timestamp_seconds"]) < 1500

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -117,9 +116,7 @@ def test_sigterm_finishes_what_is_under_way_and_lets_nothing_in(
         with server.answer_in_flight() as answer:
             server.process.send_signal(signal.SIGTERM)
             wait_until(server.is_refusing)
-            idle.settimeout(5)
             assert idle.recv(1) == b""
-            time.sleep(0.5)
             assert not answer.done()
         assert answer.result().json() == whole
         assert len(whole["twaps"]) == 500
