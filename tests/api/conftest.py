@@ -1,7 +1,6 @@
 """The API over real HTTP, on a real Postgres."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -47,9 +46,8 @@ def answering(app: FastAPI) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=server.run, args=[[listener]])
     thread.start()
     try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
+        wait_until(lambda: server.started or not thread.is_alive())
+        assert server.started
         with httpx.Client(base_url=base_url, timeout=30) as client:
             yield client
     finally:

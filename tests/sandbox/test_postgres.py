@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import psycopg2
 import pytest
 
 from sandbox import binaries, postgres
+from tests.waiting import wait_until
 from warehouse.errors import UserError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes the rights of others")
@@ -134,11 +134,11 @@ def test_server_starts_again_after_kill_9_under_a_busy_query(folder: Path) -> No
 
     busy = threading.Thread(target=work)
     busy.start()
-    while not scalar(
-        killed.url,
-        "select count(*) from pg_stat_activity where query like '%series(1,%'",
-    ):
-        time.sleep(0.05)
+    working = (
+        "select count(*) from pg_stat_activity "
+        "where query like '%series(1,%' and pid <> pg_backend_pid()"
+    )
+    wait_until(lambda: scalar(killed.url, working))
     os.kill(killed.pid, signal.SIGKILL)
     assert scalar(postgres.start(folder, durable=False).url, "select 1") == 1
     busy.join(timeout=30)
