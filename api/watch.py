@@ -33,6 +33,9 @@ Figures = Mapping[str, float | None]
 
 AWAY: Final[Figures] = {"database_up": 0}
 
+Version = tuple[str, str | None]
+"""The newest build that ended, and the newest run, if there is one."""
+
 
 class Watch:
     """The figures that the marts tell, read no oftener than they change."""
@@ -41,7 +44,7 @@ class Watch:
         self._database = database
         self._reading: asyncio.Task[None] | None = None
         self._known: Figures = AWAY
-        self._version: tuple[str, str | None] | None = None
+        self._version: Version | None = None
         self._figures: Figures = {}
 
     async def read(self) -> Collector:
@@ -61,10 +64,7 @@ class Watch:
 
     async def _read(self) -> None:
         with suppress(ApiError):
-            (state,) = await self._database.fetch("etl_state", {})
-            if state.build_id is None:
-                return
-            version = (state.build_id, state.run_id)
+            state, version = await _newest_state(self._database)
             if version != self._version:
                 # Until they are read there are none, rather than old ones.
                 self._version, self._figures = None, {}
@@ -81,7 +81,7 @@ class NewestObject:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._version: tuple[str, str | None] | None = None
+        self._version: Version | None = None
         self._newest: Row = None
 
     async def read(self) -> Row:
@@ -89,14 +89,22 @@ class NewestObject:
 
         Raises ApiError (503) as Database.fetch does, and when no build has finished.
         """
-        (state,) = await self._database.fetch("etl_state", {})
-        if state.build_id is None:
-            raise not_built()
-        version = (state.build_id, state.run_id)
+        _, version = await _newest_state(self._database)
         if version != self._version:
             (self._newest,) = await self._database.fetch("newest_object", {})
             self._version = version
         return self._newest
+
+
+async def _newest_state(database: Database) -> tuple[Row, Version]:
+    """Return how far the ETL has come, and which version of the marts that is.
+
+    Raises ApiError (503) as Database.fetch does, and when no build has finished.
+    """
+    (state,) = await database.fetch("etl_state", {})
+    if state.build_id is None:
+        raise not_built()
+    return state, (state.build_id, state.run_id)
 
 
 class _Families(Collector):
