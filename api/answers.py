@@ -165,7 +165,7 @@ class Requested(BaseModel):
     size: Amount | None = Field(description=AS_PUBLISHED)
 
 
-class State(BaseModel):
+class _State(BaseModel):
     """A TWAP as one of its events reported it."""
 
     twap_id: str
@@ -199,7 +199,7 @@ class Provenance(BaseModel):
     inserted_at: Moment = Field(description="When its load was complete.")
 
 
-class Told(State):
+class TwapState(_State):
     """A state, with what `include` asked for."""
 
     raw: dict[str, Any] | None = Field(
@@ -211,10 +211,10 @@ class Told(State):
     )
 
 
-class Twap(Told):
+class Twap(TwapState):
     """A TWAP in its state as of the window's end."""
 
-    events: list[Told] | None = Field(
+    events: list[TwapState] | None = Field(
         default=None,
         description="Only with `include=events` or `latest_per_twap=false`: its states "
         "within the window, newest first.",
@@ -353,7 +353,7 @@ class TaxTotal(BaseModel):
     executed: Executed
 
 
-class OpenTwap(State):
+class OpenTwap(_State):
     """A TWAP that was open at the year's end."""
 
     executed_in_year: Executed
