@@ -34,7 +34,7 @@ MEDIA_TYPES: Final = {
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
-"""The formats, and what HTTP calls them."""
+"""The formats, the one first that is meant by none, and what HTTP calls them."""
 
 ROWS_IN_CHUNK: Final = 1_000
 """How many rows Postgres writes at once: some 350 KB, which stay in its cache."""

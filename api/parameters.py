@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from api.exports import MEDIA_TYPES
 from api.instants import FIRST_YEAR, LAST_YEAR
 from api.query_string import MAX_TEXT, MAX_URL_BYTES, Parameter
 
@@ -151,8 +152,6 @@ ONE_TWAP: Final = _by_name(
 COVERAGE: Final = _by_name(*WINDOW)
 """The query parameters of `GET /api/v1/coverage`."""
 
-EXPORT_FORMATS: Final = ("csv", "ndjson", "parquet")
-
 EXPORT: Final = _by_name(
     WALLET,
     *WINDOW,
@@ -162,7 +161,7 @@ EXPORT: Final = _by_name(
         "`csv` (RFC 4180), `ndjson` (a line for each item of `/api/v1/twaps`) or "
         "`parquet` (zstd, exact decimals).",
         "csv",
-        {"type": "string", "enum": list(EXPORT_FORMATS), "default": "csv"},
+        {"type": "string", "enum": list(MEDIA_TYPES), "default": "csv"},
     ),
     Parameter(
         "spreadsheet",

@@ -11,7 +11,7 @@ from api.csv_file import COLUMNS
 from api.errors import bad_parameter
 from api.exports import MEDIA_TYPES, Export, ExportResponse
 from api.json_text import json_text
-from api.parameters import EXPORT, EXPORT_FORMATS, FILTERS
+from api.parameters import EXPORT, FILTERS
 from api.query_string import choice, flag, openapi_parameters, read_query, required
 from api.routes.plain import PlainRoute
 from api.wallet import read_wallet
@@ -85,7 +85,7 @@ async def export_twaps(request: Request) -> Response:
     more is a 503 `too_many_exports`.
     """
     given = read_query(request.scope["query_string"], EXPORT)
-    chosen = choice("format", given.get("format"), EXPORT_FORMATS)
+    chosen = choice("format", given.get("format"), tuple(MEDIA_TYPES))
     if "spreadsheet" in given and chosen != "csv":
         raise bad_parameter(
             "conflicting_parameters",
