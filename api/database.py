@@ -25,9 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from api.errors import ApiError, unavailable
 from warehouse.database import LOST_SERVER, connection_parameters
-
-READER_ROLE: Final = "twap_reader"
-"""The role that the project grants the marts to, and nothing else."""
+from warehouse.roles import READER
 
 SETTINGS: Final = {
     "transaction_read_only": "on",
@@ -407,7 +405,7 @@ async def _set(
     statement = read_statement("settings")
     values = {
         "settings": json.dumps(settings),
-        "role": READER_ROLE,
+        "role": READER,
         "session_of": session_of,
     }
     return await connection.execute(statement.text, statement.in_order(values))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sandbox.binaries import binary
 from warehouse import PROJECT_ROOT
 from warehouse.database import environment_without_libpq, libpq_environment
+from warehouse.roles import READER
 
 TEXT = (PROJECT_ROOT / "docs" / "sql-cookbook.md").read_text()
 
-AS_READER = "-c role=twap_reader -c timezone=UTC -c default_transaction_read_only=on"
+AS_READER = f"-c role={READER} -c timezone=UTC -c default_transaction_read_only=on"
 
 Table = list[list[str]]
 """A header and its rows, as texts; null is the empty one."""

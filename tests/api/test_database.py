@@ -18,10 +18,11 @@ from marts import Event, Marts, moment
 from pooler import pooling
 
 import api.database
-from api.database import READER_ROLE, SETTINGS, Database, Statement, read_statement
+from api.database import SETTINGS, Database, Statement, read_statement
 from sandbox import postgres
 from tests.waiting import wait_until
 from warehouse.database import connect
+from warehouse.roles import READER
 
 WALLET = "0xabc0000000000000000000000000000000000001"
 PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
@@ -283,12 +284,12 @@ def test_pooler_that_knows_no_prepared_statements_costs_planning_and_no_answer(
 def reader(server: postgres.Server, marts: Marts) -> Iterator[str]:
     """The reader's role, which may read these marts and nothing else."""
     execute: Callable[[str], object] = marts.connection.execute
-    execute(f"create role {READER_ROLE}")
-    execute(f"grant usage on schema marts to {READER_ROLE}")
-    execute(f"grant select on all tables in schema marts to {READER_ROLE}")
-    yield READER_ROLE
-    execute(f"drop owned by {READER_ROLE}")
-    execute(f"drop role {READER_ROLE}")
+    execute(f"create role {READER}")
+    execute(f"grant usage on schema marts to {READER}")
+    execute(f"grant select on all tables in schema marts to {READER}")
+    yield READER
+    execute(f"drop owned by {READER}")
+    execute(f"drop role {READER}")
 
 
 def test_connections_take_the_reader_role_where_there_is_one(

@@ -14,9 +14,9 @@ from marts import Event, Marts, expected, moment
 from pgbouncer import knows_prepared_statements, pooling
 
 from api.app import EXPORTS_AT_ONCE
-from api.database import READER_ROLE
 from tests.programs import needs
 from tests.warehouse.visitor import walk
+from warehouse.roles import READER
 
 pytestmark = needs("pgbouncer")
 
@@ -95,4 +95,4 @@ def test_settings_of_the_api_reach_no_other_client_of_the_pooler(
             client.get(f"/api/v1/wallets/{wallet}").raise_for_status()
             for _ in range(SESSIONS):
                 assert settings(pooled.url) == untouched
-    assert READER_ROLE not in str(untouched)
+    assert READER not in str(untouched)
