@@ -151,6 +151,7 @@ values = st.one_of(
 @settings(
     max_examples=300,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(names, values), max_size=6))
@@ -165,6 +166,7 @@ def test_hostile_parameters_never_break_the_server(
 @settings(
     max_examples=100,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=60))
