@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -89,13 +90,29 @@ def rows_in(body: bytes) -> int:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_client_of_a_lost_database_sees_a_broken_transfer(
-    client: httpx.Client, filled: Marts, format_: str
+    client: httpx.Client,
+    filled: Marts,
+    monkeypatch: pytest.MonkeyPatch,
+    format_: str,
 ) -> None:
+    file = api.exports._file
+    is_lost = threading.Event()
+
+    async def half_before(*given: Any) -> AsyncIterator[bytes]:
+        parts = file(*given)
+        yield await anext(parts)
+        yield await anext(parts)
+        await asyncio.to_thread(is_lost.wait, 30)
+        async for part in parts:
+            yield part
+
+    monkeypatch.setattr(api.exports, "_file", half_before)
     with client.stream("GET", f"{PATH}&format={format_}") as response:
         assert response.headers["x-row-count"] == str(TWAPS)
         pieces = response.iter_raw()
         assert next(pieces)
         kill_exports(filled)
+        is_lost.set()
         with pytest.raises(httpx.RemoteProtocolError):
             list(pieces)
     # The next one gets another connection.
