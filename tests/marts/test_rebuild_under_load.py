@@ -8,6 +8,16 @@ import psycopg
 from tests.marts.hostile import hostile_body
 from tests.marts.test_hostile_values import WRITTEN
 from tests.marts.warehouse import Warehouse
+from tests.waiting import wait_until
+
+WAITING = """
+select from pg_locks
+where
+    not granted
+    and mode = 'AccessExclusiveLock'
+    and database = (select oid from pg_database where datname = current_database())
+"""
+"""What waits until nobody reads a table."""
 
 
 def test_nobody_waits_long_for_a_rebuild_that_waits_for_a_long_reader(
@@ -20,7 +30,7 @@ def test_nobody_waits_long_for_a_rebuild_that_waits_for_a_long_reader(
 
     def read_pages() -> None:
         with psycopg.connect(warehouse.url, autocommit=True) as connection:
-            connection.execute("set statement_timeout = '2s'")
+            connection.execute("set statement_timeout = '3s'")
             while not done.is_set():
                 try:
                     connection.execute("select from marts.etl_s3_ingest_log")
@@ -31,7 +41,7 @@ def test_nobody_waits_long_for_a_rebuild_that_waits_for_a_long_reader(
 
     def analyze_as_autovacuum_does() -> None:
         with psycopg.connect(warehouse.url, autocommit=True) as connection:
-            connection.execute("set statement_timeout = '2s'")
+            connection.execute("set statement_timeout = '3s'")
             while not done.wait(0.01):
                 try:
                     connection.execute("analyze marts.twap_status")
@@ -43,7 +53,8 @@ def test_nobody_waits_long_for_a_rebuild_that_waits_for_a_long_reader(
             connection.execute("select from marts.twap_status limit 1")
             connection.execute("select from marts.etl_s3_ingest_log limit 1")
             is_reading.set()
-            time.sleep(6)
+            wait_until(lambda: warehouse.query(WAITING))
+            time.sleep(4)
 
     is_reading = threading.Event()
     others = (read_pages, read_at_length, analyze_as_autovacuum_does)
