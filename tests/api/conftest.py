@@ -65,7 +65,7 @@ def kill_every_process(server: postgres.Server) -> None:
     processes = processes_of(server)
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=10)
+    psutil.wait_procs(processes, timeout=30)
 
 
 @pytest.fixture(scope="session")

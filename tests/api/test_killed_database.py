@@ -35,7 +35,7 @@ THREADS = 8
 def stop_without_a_checkpoint(server: postgres.Server) -> None:
     process = psutil.Process(server.pid)
     process.send_signal(signal.SIGQUIT)
-    process.wait(timeout=10)
+    process.wait(timeout=30)
 
 
 def kill_one_connection(server: postgres.Server) -> None:

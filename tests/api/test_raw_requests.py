@@ -133,7 +133,7 @@ def send(client: httpx.Client) -> Send:
     assert port
 
     def send(request: bytes) -> tuple[int, str, bytes]:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(request)
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         assert received.count(b"HTTP/1.1 ") == 1

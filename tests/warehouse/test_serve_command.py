@@ -21,7 +21,7 @@ from warehouse import PROJECT_ROOT
 from warehouse.statements import statement
 
 WALLET = "0xabc0000000000000000000000000000000000001"
-PAGE = f"/api/v1/twaps?wallet={WALLET}&year=2025"
+WHOLE = f"/api/v1/twaps?wallet={WALLET}&year=2025&limit=500"
 KEY = "0123456789abcdef"
 WAITING = """
 select from pg_locks
@@ -52,12 +52,11 @@ class Serving:
     marts: Marts
     port: int
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def is_refusing(self) -> bool:
         try:
@@ -80,10 +79,10 @@ class Serving:
         with ThreadPoolExecutor(1) as threads:
             with self.marts.connection.transaction():
                 self.marts.connection.execute("lock table marts.twap_status")
-                future = threads.submit(httpx.get, self.url + PAGE + "&limit=500")
+                future = threads.submit(self.get, WHOLE)
                 wait_until(lambda: self.marts.connection.execute(WAITING).rowcount > 0)
                 yield future
-            future.exception(timeout=20)
+            future.exception(timeout=30)
 
 
 @contextmanager
@@ -100,7 +99,7 @@ def serving(marts: Marts, folder: Path, workers: int) -> Iterator[Serving]:
         wait_until(lambda: not server.is_refusing())
         if workers > 1:
             wait_until(lambda: len(server.workers()) == workers)
-        assert httpx.get(server.url + "/healthz", timeout=20).status_code == 200
+        assert server.get("/healthz").status_code == 200
         yield server
 
 
@@ -112,7 +111,7 @@ def test_sigterm_finishes_what_is_under_way_and_lets_nothing_in(
         idle.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
         while not idle.recv(4096).endswith(b"}"):
             pass
-        whole = httpx.get(server.url + PAGE + "&limit=500").json()
+        whole = server.get(WHOLE).json()
         with server.answer_in_flight() as answer:
             server.process.send_signal(signal.SIGTERM)
             wait_until(server.is_refusing)
@@ -120,7 +119,7 @@ def test_sigterm_finishes_what_is_under_way_and_lets_nothing_in(
             assert not answer.done()
         assert answer.result().json() == whole
         assert len(whole["twaps"]) == 500
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=30) == 0
         assert server.process.stderr
         assert "Traceback" not in server.process.stderr.read()
     assert list(tmp_path.iterdir()) == []
@@ -137,7 +136,7 @@ def test_second_signal_ends_at_once(
             wait_until(server.is_refusing)
             assert not answer.done()
             server.process.send_signal(second)
-            server.process.wait(timeout=20)
+            server.process.wait(timeout=30)
         assert server.process.stderr
         assert "Traceback" not in server.process.stderr.read()
         if answer.exception():
@@ -157,14 +156,14 @@ def test_ctrl_c_reaches_all_processes_and_still_ends_in_good_order(
                 psutil.Process(pid).send_signal(signal.SIGINT)
             wait_until(server.is_refusing)
         assert answer.result().status_code == 200
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=30) == 0
 
 
 def test_workers_end_when_their_terminal_closes(marts: Marts, tmp_path: Path) -> None:
     with serving(marts, tmp_path, 2) as server:
         workers = server.workers()
         server.process.send_signal(signal.SIGHUP)
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=30) == 0
         assert not any(worker.is_running() for worker in workers.values())
 
 
@@ -175,9 +174,9 @@ def test_worker_that_is_killed_is_replaced(marts: Marts, tmp_path: Path) -> None
         before[killed].kill()
         wait_until(lambda: len(server.workers().keys() - {killed}) == 2)
         for _ in range(20):
-            assert httpx.get(server.url + "/livez", timeout=20).status_code == 200
+            assert server.get("/livez").status_code == 200
         server.process.terminate()
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=30) == 0
         assert server.process.stderr
         assert "a worker died and is replaced" in server.process.stderr.read()
 
@@ -199,7 +198,7 @@ def test_workers_end_when_their_parent_is_killed(marts: Marts, tmp_path: Path) -
     with serving(marts, tmp_path, 2) as server:
         workers = server.workers()
         server.process.kill()
-        _, alive = psutil.wait_procs(workers.values(), timeout=20)
+        _, alive = psutil.wait_procs(workers.values(), timeout=30)
         assert alive == []
         assert server.is_refusing()
 
