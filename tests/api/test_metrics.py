@@ -356,6 +356,7 @@ def test_database_that_is_away_is_not_up_and_keeps_nobody_waiting(
             assert value(found, "process_cpu_seconds_total") > 0
 
 
+@pytest.mark.usefixtures("_patient")
 def test_many_scrapes_of_a_stuck_database_share_one_connection(
     client: httpx.Client, filled: Marts
 ) -> None:
