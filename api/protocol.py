@@ -53,7 +53,7 @@ class Protocol(HttpToolsProtocol):
         self._received = 0
         self._is_deaf = False
 
-    def connection_made(  # type: ignore[override]  # as in the base class
+    def connection_made(  # type: ignore[override]  # uvicorn too says what asyncio really gives
         self, transport: asyncio.Transport
     ) -> None:
         """Begin to wait for a request."""
@@ -81,7 +81,7 @@ class Protocol(HttpToolsProtocol):
             elif self._received > MAX_HEAD_BYTES + MAX_BODY_BYTES:
                 self._give_up()
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to stay open, uvicorn says nothing
         """Answer what was asked, also to one who will ask no more."""
         self._give_up()
         return not self.transport.is_closing()
